@@ -1,0 +1,65 @@
+# GLEAM: every target sets itself up; nothing outside this folder and the user's cache is touched.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+SYSTEM_UV := $(shell command -v uv 2>/dev/null)
+UV := $(if $(SYSTEM_UV),$(SYSTEM_UV),$(CURDIR)/.tools/bin/uv)
+BIN := .venv/bin
+STAMP := .venv/.synced
+
+CONFIG ?= synthcity
+OUT ?= runs/c-$(notdir $(basename $(CONFIG)))
+DATA ?=
+
+export UV_PYTHON_DOWNLOADS := never
+export UV_PYTHON := $(PYTHON)
+
+.PHONY: help setup train-c test lint format check test-install wheels clean
+
+help: ## This list
+	@echo "GLEAM: match and explain pictures of one place from different views"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv/ with gleam-data, gleam-c and gleam-x, from uv.lock
+
+$(CURDIR)/.tools/bin/uv:
+	@echo "fetching uv into .tools/"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than 3.11; set PYTHON=python3.11 or newer"; exit 2; }
+	@if $(PYTHON) -m pip --version >/dev/null 2>&1; then \
+	  $(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .tools 'uv>=0.9'; \
+	else $(PYTHON) -m venv .tools && .tools/bin/pip install --quiet 'uv>=0.9'; fi
+
+$(STAMP): uv.lock pyproject.toml $(wildcard packages/*/pyproject.toml) | $(UV)
+	@echo "syncing .venv/ with uv.lock"
+	@$(UV) sync --frozen
+	@touch $@
+
+train-c: $(STAMP) ## Train GLEAM-C: both phases, evaluation, report (CONFIG=, DATA=, OUT=)
+	@if [ -z "$(DATA)" ] && [ "$(CONFIG)" = synthcity ]; then $(BIN)/gleam-data synth --out data/synthcity; fi
+	@$(BIN)/gleam-c train --config $(CONFIG) --out $(OUT) $(if $(DATA),--catalog $(DATA))
+
+test: $(STAMP) ## The fast tests
+	@$(BIN)/pytest -q
+
+lint: $(STAMP) ## ruff, mypy --strict, and whether uv.lock is up to date
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(UV) lock --check
+
+format: $(STAMP) ## Let ruff write the layout
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+check: lint test test-install ## What CI runs
+
+test-install: ## Install the packages and their wheels with plain pip in fresh environments
+	@$(PYTHON) tests/install/plain_pip.py
+
+wheels: $(STAMP) ## Build the wheels of the three packages into dist/
+	@rm -rf dist
+	@$(UV) build --all-packages --no-sources --wheel --out-dir dist
+
+clean: ## Remove .venv/, .tools/, dist/ and caches; data/ and runs/ stay
+	@rm -rf .venv .tools dist .pytest_cache .mypy_cache .ruff_cache

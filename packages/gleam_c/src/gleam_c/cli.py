@@ -1,0 +1,24 @@
+"""``gleam-c``: train, embed and evaluate the contrastive model."""
+
+from __future__ import annotations
+
+import sys
+
+from gleam_common.commands import Command, dispatch
+
+ABOUT = "GLEAM-C: one model that finds a photo, panorama, UAV picture or map among satellite tiles."
+
+COMMANDS: dict[str, Command] = {
+    "train": ("gleam_c.train_command:train_command", "both phases of a recipe, then evaluation and report"),
+    "embed": ("gleam_c.evaluate_command:embed_command", "embeddings of a catalog's tiles or queries"),
+    "evaluate": ("gleam_c.evaluate_command:evaluate_command", "recall of a trained model on a catalog"),
+}
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    sys.exit(dispatch("gleam-c", ABOUT, COMMANDS))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""One set of weights for all views: a timm backbone, a pooling, an L2-normalised embedding.
+
+An encoder travels with the preprocessing that it was trained with: sizes per view, mean and standard deviation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any, cast
+
+import timm
+import torch
+import torch.nn.functional as F  # noqa: N812
+import yaml
+from torch import Tensor, nn
+
+from gleam_common.errors import ConfigError, ModelError
+from gleam_common.views import View, parse_view
+
+__all__ = ["Encoder", "EncoderConfig", "create_encoder", "list_encoders", "preset"]
+
+POOLINGS = ("backbone", "gem", "grid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderConfig:
+    """What an encoder is made of.
+
+    Args:
+        backbone: timm model name, e.g. ``convnext_base.fb_in22k_ft_in1k_384``.
+        backbone_options: keyword arguments of the timm model (depths, dims, ...).
+        pretrained: load the backbone's weights from the hub; needs network or a warm hub cache.
+        stage: use the feature map after this stage (0-based) instead of the last; -1 is the last.
+        pooling: ``backbone`` (timm's own), ``gem`` (generalised mean) or ``grid`` (``grid`` x ``grid`` averages, kept
+            apart, so that the embedding knows where things are).
+        grid: cells per side of the ``grid`` pooling.
+        embedding_dim: size of the projected embedding; 0 keeps the pooled features.
+        sizes: height and width in pixels per view.
+        mean: of RGB in [0, 1].
+        std: of RGB in [0, 1].
+    """
+
+    backbone: str
+    backbone_options: dict[str, Any] = field(default_factory=dict)
+    pretrained: bool = False
+    stage: int = -1
+    pooling: str = "backbone"
+    grid: int = 4
+    embedding_dim: int = 0
+    sizes: dict[str, list[int]] = field(default_factory=dict)
+    mean: list[float] = field(default_factory=lambda: [0.485, 0.456, 0.406])
+    std: list[float] = field(default_factory=lambda: [0.229, 0.224, 0.225])
+
+    def __post_init__(self) -> None:
+        if self.pooling not in POOLINGS:
+            raise ConfigError("unknown pooling of the encoder", value=self.pooling, allowed=POOLINGS)
+        for view, size in self.sizes.items():
+            parse_view(view)
+            if len(size) != 2 or min(size) < 32:
+                raise ConfigError(f"size of view {view}", value=size, allowed="[height, width], each at least 32 px")
+        missing = sorted(set(map(str, View)) - set(self.sizes))
+        if missing:
+            raise ConfigError("encoder without a size for some views", value=missing, fix="add them under `sizes:`")
+
+
+@cache
+def _presets() -> dict[str, dict[str, Any]]:
+    folder = files("gleam_c") / "encoders"
+    return {
+        path.name.removesuffix(".yaml"): yaml.safe_load(path.read_text("utf-8"))
+        for path in folder.iterdir()
+        if path.name.endswith(".yaml")
+    }
+
+
+def list_encoders() -> list[str]:
+    """Return the names of the presets that come with the package."""
+    return sorted(_presets())
+
+
+def preset(name: str, overrides: Mapping[str, Any] | None = None) -> EncoderConfig:
+    """Return the preset ``name`` with some fields replaced.
+
+    Raises:
+        ConfigError: for an unknown preset or field.
+    """
+    if name not in _presets():
+        raise ConfigError("unknown encoder", value=name, allowed=list_encoders())
+    values = {**_presets()[name], **(overrides or {})}
+    unknown = sorted(set(values) - set(EncoderConfig.__dataclass_fields__))
+    if unknown:
+        raise ConfigError(
+            f"unknown field of encoder {name!r}", value=unknown, allowed=list(EncoderConfig.__dataclass_fields__)
+        )
+    return EncoderConfig(**values)
+
+
+class Encoder(nn.Module):
+    """Picture of any view -> embedding (B, D) of length 1.
+
+    Build it with :func:`create_encoder`. ``config`` holds everything needed to build it again.
+    """
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = _create_backbone(config)
+        channels = cast(int, self.backbone.num_features)
+        if config.stage >= 0:
+            channels = cast(Any, self.backbone).feature_info.channels()[0]
+        if config.pooling == "grid":
+            self.norm: nn.Module = nn.GroupNorm(1, channels)
+            channels *= config.grid**2
+        else:
+            self.norm = nn.Identity()
+        if config.pooling == "gem":
+            self.gem_power = nn.Parameter(torch.tensor([3.0]))
+        self.dim = config.embedding_dim or channels
+        self.project = nn.Linear(channels, self.dim) if config.embedding_dim else nn.Identity()
+
+    @property
+    def sizes(self) -> dict[View, tuple[int, int]]:
+        """Height and width in pixels per view."""
+        return {View(view): (size[0], size[1]) for view, size in self.config.sizes.items()}
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Mean of RGB in [0, 1] that inputs are normalised with."""
+        return tuple(self.config.mean)
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """Standard deviation of RGB in [0, 1] that inputs are normalised with."""
+        return tuple(self.config.std)
+
+    def forward(self, image_BCHW: Tensor) -> Tensor:
+        """Return embeddings (B, D), L2-normalised, of pictures normalised by ``mean`` and ``std``."""
+        image_BCHW = image_BCHW.contiguous(memory_format=torch.channels_last)
+        return F.normalize(self.project(self._pool(self.backbone(image_BCHW))), dim=-1)
+
+    def _pool(self, features: Any) -> Tensor:
+        if isinstance(features, list):
+            features = features[0]
+        if self.config.pooling == "backbone":
+            return cast(Tensor, features)
+        if self.config.pooling == "gem":
+            return F.adaptive_avg_pool2d(features.clamp(min=1e-6).pow(self.gem_power), 1).pow(1 / self.gem_power).flatten(1)
+        return cast(Tensor, F.adaptive_avg_pool2d(self.norm(features), self.config.grid).flatten(1))
+
+    def config_dict(self) -> dict[str, Any]:
+        """Return the configuration as plain data, for ``config.json``."""
+        return asdict(self.config)
+
+
+def create_encoder(config: EncoderConfig | str) -> Encoder:
+    """Return an encoder (with its preprocessing: ``sizes``, ``mean``, ``std``) of a preset's name or a configuration.
+
+    Raises:
+        ConfigError: for an unknown preset.
+        ModelError: for a backbone that timm does not know or cannot build, and for weights that cannot be fetched.
+    """
+    return Encoder(preset(config) if isinstance(config, str) else config)
+
+
+def _create_backbone(config: EncoderConfig) -> nn.Module:
+    options: dict[str, Any] = dict(config.backbone_options)
+    if config.stage >= 0:
+        if config.pooling == "backbone":
+            raise ConfigError("`stage` needs pooling gem or grid", value=config.stage)
+        options |= {"features_only": True, "out_indices": (config.stage,)}
+    elif config.pooling == "backbone":
+        options |= {"num_classes": 0}
+    else:
+        options |= {"num_classes": 0, "global_pool": ""}
+    if not timm.is_model(config.backbone):
+        close = timm.list_models(f"*{config.backbone.split('.')[0].split('_')[0]}*")[:12]
+        raise ModelError(
+            "timm does not know the backbone", value=config.backbone, allowed=close, fix="see timm.list_models()"
+        )
+    try:
+        return cast(nn.Module, timm.create_model(config.backbone, pretrained=config.pretrained, **options))
+    except (TypeError, RuntimeError, AssertionError) as error:
+        raise ModelError(f"timm cannot build {config.backbone} with {options}: {error}") from error
+    except OSError as error:
+        raise ModelError(
+            f"the weights of {config.backbone} cannot be fetched ({type(error).__name__})",
+            fix="connect to the hub once, or copy the hub cache and set HF_HOME, or set `pretrained: false`",
+        ) from error

@@ -1,0 +1,164 @@
+"""What a run is: one YAML file, typed, with every default written down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from gleam_common.errors import ConfigError
+from gleam_common.transforms import AugmentConfig
+from gleam_common.views import View, parse_view
+
+from gleam_c.strategy import TrainerConfig
+
+__all__ = ["AboutConfig", "LossConfig", "OptimizerConfig", "PhaseConfig", "Recipe", "find_config"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AboutConfig:
+    """What the recipe reproduces, where it ran and what came out. "not run yet" is a value.
+
+    Args:
+        reproduces: paper, table and row, or our own question.
+        ran: machine, date, time and peak memory.
+        result: what came out.
+    """
+
+    reproduces: str = "nothing: our own setting"
+    ran: str = "not run yet"
+    result: str = "not run yet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossConfig:
+    """Symmetric InfoNCE.
+
+    Args:
+        temperature: initial softmax temperature, > 0.
+        label_smoothing: in [0, 1); Sample4Geo uses 0.1.
+    """
+
+    temperature: float = 0.07
+    label_smoothing: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0.01 <= self.temperature <= 10:
+            raise ConfigError("temperature of the loss", value=self.temperature, allowed="0.01 to 10")
+        if not 0 <= self.label_smoothing < 1:
+            raise ConfigError("label smoothing of the loss", value=self.label_smoothing, allowed="at least 0, under 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """AdamW with linear warm-up and a cosine to one hundredth.
+
+    Args:
+        lr: peak learning rate.
+        weight_decay: on matrices and kernels; biases, norms and the temperature go without.
+        warmup: share of a phase's steps, in [0, 1).
+    """
+
+    lr: float = 1e-3
+    weight_decay: float = 0.05
+    warmup: float = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseConfig:
+    """One phase of training.
+
+    Args:
+        name: of the phase; names its checkpoints and curves.
+        views: query views that take part; each gets the same number of steps.
+        epochs: passes over the largest view.
+        batch_size: pairs per step over all processes.
+        lr: peak learning rate; 0 takes the optimizer's.
+    """
+
+    name: str
+    views: list[str]
+    epochs: int
+    batch_size: int
+    lr: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.views:
+            raise ConfigError(f"phase {self.name!r} has no view", allowed=[str(view) for view in View][1:])
+        for view in self.views:
+            if parse_view(view) is View.SATELLITE:
+                raise ConfigError(f"phase {self.name!r} asks for satellite queries; tiles are the gallery of every phase")
+        if self.epochs < 1 or self.batch_size < 2:
+            raise ConfigError(
+                f"phase {self.name!r}: epochs {self.epochs}, batch size {self.batch_size}",
+                allowed="at least 1 epoch and 2 pairs",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A whole run of GLEAM-C.
+
+    Args:
+        phases: trained one after another, each from the weights of the one before.
+        about: what the recipe reproduces and what came out.
+        seed: of weights, order and augmentation.
+        catalog: folder with gallery.parquet and queries.parquet.
+        root: folder that the pictures' paths start from; empty for the catalog itself.
+        encoder: a preset's name.
+        encoder_overrides: fields of the preset to replace.
+        loss: of every phase.
+        optimizer: of every phase.
+        augment: of the training pairs.
+        trainer: strategy, processes, precision.
+        test_split: split of the queries that the run is judged on.
+        val_split: split of the queries that the curves show; empty for none.
+        val_every: epochs between two points of the curves.
+    """
+
+    phases: list[PhaseConfig]
+    about: AboutConfig = field(default_factory=AboutConfig)
+    seed: int = 1
+    catalog: str = "data/synthcity"
+    root: str = ""
+    encoder: str = "nano"
+    encoder_overrides: dict[str, Any] = field(default_factory=dict)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    test_split: str = "test"
+    val_split: str = "val"
+    val_every: int = 5
+
+    def __post_init__(self) -> None:
+        names = [phase.name for phase in self.phases]
+        if not names:
+            raise ConfigError("the recipe has no phase", fix="add at least one under `phases:`")
+        if len(set(names)) != len(names):
+            raise ConfigError("two phases share a name", value=names)
+        for phase in self.phases:
+            if phase.batch_size % self.trainer.processes:
+                raise ConfigError(
+                    f"batch size of phase {phase.name!r}",
+                    value=phase.batch_size,
+                    allowed=f"multiples of the {self.trainer.processes} processes",
+                )
+
+
+def find_config(name: str, folder: str = "c") -> Path:
+    """Return the path of a recipe: a file, or the name of one that ships with the package.
+
+    Raises:
+        ConfigError: when there is neither.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = Path(str(files("gleam_c"))) / "configs"
+    known = sorted(str(p.relative_to(shipped).with_suffix("")) for p in shipped.rglob("*.yaml"))
+    for candidate in (shipped / f"{name}.yaml", shipped / folder / f"{name}.yaml"):
+        if candidate.is_file():
+            return candidate
+    raise ConfigError("no such recipe", value=name, allowed=known, fix="or give the path of a YAML file")

@@ -1,0 +1,167 @@
+"""How processes work together: DeepSpeed ZeRO on GPUs and on CPU processes, DDP, or one process."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, cast
+
+import torch
+from lightning.pytorch.strategies import DDPStrategy, DeepSpeedStrategy, SingleDeviceStrategy, Strategy
+from torch import Tensor, nn
+from typing_extensions import override
+
+from gleam_common.errors import ConfigError
+
+__all__ = ["STRATEGIES", "CpuDeepSpeedStrategy", "TrainerConfig", "create_strategy", "full_state_dict"]
+
+STRATEGIES = ("deepspeed", "ddp", "single")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainerConfig:
+    """Where and how a recipe runs; the trainer overlays in ``configs/trainer`` replace it.
+
+    Args:
+        strategy: ``deepspeed`` (ZeRO), ``ddp`` or ``single`` (one process).
+        zero_stage: ZeRO stage of ``deepspeed``: 0, 1, 2 or 3.
+        accelerator: ``auto`` (GPUs when there are any), ``cpu`` or ``gpu``.
+        devices: processes on this machine, one GPU or some CPU cores each; 0 takes every GPU, or two CPU processes.
+        threads: CPU threads of a process; 0 shares the cores among the processes.
+        precision: Lightning's name: ``32-true``, ``bf16-mixed``, ``bf16-true``, ``16-mixed``.
+        gradient_clip: largest norm of the gradient; 0 leaves it.
+        fast_dev_steps: stop each phase after so many steps (a test of the plumbing); 0 trains in full.
+    """
+
+    strategy: str = "deepspeed"
+    zero_stage: int = 1
+    accelerator: str = "auto"
+    devices: int = 0
+    threads: int = 0
+    precision: str = "32-true"
+    gradient_clip: float = 1.0
+    fast_dev_steps: int = 0
+
+    def __post_init__(self) -> None:
+        if self.strategy not in STRATEGIES:
+            raise ConfigError("unknown strategy", value=self.strategy, allowed=STRATEGIES)
+        if self.zero_stage not in (0, 1, 2, 3):
+            raise ConfigError("unknown ZeRO stage", value=self.zero_stage, allowed="0, 1, 2, 3")
+        if self.accelerator not in ("auto", "cpu", "gpu"):
+            raise ConfigError("unknown accelerator", value=self.accelerator, allowed="auto, cpu, gpu")
+        if self.accelerator == "gpu" and not torch.cuda.is_available():
+            raise ConfigError("no GPU is visible on this machine", fix="use `--trainer.accelerator auto` or `cpu`")
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether this configuration runs on GPUs here."""
+        return self.accelerator != "cpu" and torch.cuda.is_available()
+
+    @property
+    def processes(self) -> int:
+        """Processes on this machine."""
+        if self.strategy == "single":
+            return 1
+        return self.devices or (torch.cuda.device_count() if self.on_gpu else 2)
+
+    @property
+    def threads_per_process(self) -> int:
+        """CPU threads of each process."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return self.threads or max(1, cores // self.processes)
+
+
+class CpuDeepSpeedStrategy(DeepSpeedStrategy):
+    """DeepSpeed's engine over CPU processes (gloo).
+
+    Lightning's strategy refuses CPUs in ``setup_environment``, checks GPU indices in ``setup_distributed`` and hands
+    ``root_device.index`` (None on a CPU) to DeepSpeed; nothing in the engine itself needs a GPU.
+    """
+
+    @override
+    def setup_environment(self) -> None:
+        super(DeepSpeedStrategy, self).setup_environment()
+
+    @override
+    def setup_distributed(self) -> None:
+        # The shared-memory collective is compiled at first use; a bare machine has no compiler, and gloo is there.
+        from deepspeed.ops import __compatible_ops__
+
+        __compatible_ops__["deepspeed_shm_comm"] = False
+        self.set_world_ranks()
+        self._init_deepspeed_distributed()
+
+    @override
+    def _setup_model_and_optimizer(self, model: nn.Module, optimizer: Any, lr_scheduler: Any = None) -> tuple[Any, Any]:
+        with _rank_as_device_index(self):
+            return cast(tuple[Any, Any], super()._setup_model_and_optimizer(model, optimizer, lr_scheduler))
+
+
+@contextmanager
+def _rank_as_device_index(strategy: DeepSpeedStrategy) -> Iterator[None]:
+    devices = strategy.parallel_devices
+    strategy.parallel_devices = [torch.device("cpu", rank) for rank in range(len(devices or ()))]
+    try:
+        yield
+    finally:
+        strategy.parallel_devices = devices
+
+
+def create_strategy(config: TrainerConfig) -> Strategy | str:
+    """Return the Lightning strategy of ``config``.
+
+    Raises:
+        ConfigError: when DeepSpeed is asked for and not installed.
+    """
+    if config.strategy == "single":
+        return SingleDeviceStrategy(device=torch.device("cuda", 0) if config.on_gpu else torch.device("cpu"))
+    if config.strategy == "ddp":
+        return DDPStrategy(process_group_backend=None if config.on_gpu else "gloo", gradient_as_bucket_view=True)
+    if find_spec("deepspeed") is None:
+        raise ConfigError(
+            "strategy 'deepspeed' needs DeepSpeed, which is not installed",
+            fix="pip install deepspeed (Linux only), or use `--trainer.strategy ddp`",
+        )
+    return _deepspeed(config)
+
+
+def _deepspeed(config: TrainerConfig) -> DeepSpeedStrategy:
+    if not config.on_gpu:
+        os.environ["DS_ACCELERATOR"] = "cpu"
+    options: dict[str, Any] = {
+        "config": {
+            "zero_optimization": {"stage": config.zero_stage, "overlap_comm": config.on_gpu},
+            # Plain torch AdamW: DeepSpeed's CPU optimizers are compiled at first use.
+            "zero_allow_untested_optimizer": True,
+            "zero_force_ds_cpu_optimizer": False,
+            "steps_per_print": 2**31 - 1,
+        },
+        "logging_level": logging.ERROR,
+    }
+    if config.on_gpu:
+        return DeepSpeedStrategy(**options)
+    return CpuDeepSpeedStrategy(process_group_backend="gloo", **options)
+
+
+def full_state_dict(module: nn.Module) -> dict[str, Tensor]:
+    """Return ``module``'s weights on the CPU, whole, also when ZeRO stage 3 has cut them up. All ranks must call it."""
+    state: dict[str, Tensor] = {}
+    for name, value in module.state_dict(keep_vars=True).items():
+        with _whole(value):
+            state[name] = value.detach().cpu().clone()
+    return state
+
+
+@contextmanager
+def _whole(value: Tensor) -> Iterator[None]:
+    if not hasattr(value, "ds_id"):
+        yield
+        return
+    import deepspeed
+
+    with deepspeed.zero.GatheredParameters([value]):
+        yield

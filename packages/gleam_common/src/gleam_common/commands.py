@@ -1,0 +1,74 @@
+"""The thin dispatcher in front of every command line.
+
+It knows names and one-line help only; the module behind a command is imported when that command runs, since Lightning
+and PyTorch take seconds to import and ``--help`` must not.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+from gleam_common.errors import ConfigError, GleamError
+
+__all__ = ["Command", "dispatch", "run_function"]
+
+Command = tuple[str, str]
+"""("module:function", "one line of help"). The function takes the remaining arguments as a list of strings."""
+
+
+def dispatch(program: str, about: str, commands: Mapping[str, Command], arguments: Sequence[str] | None = None) -> int:
+    """Run one command of ``program`` and return the exit code: 0, or 2 for bad input, said in one line on stderr."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(_help(program, about, commands))
+        return 0
+    if words[0] in ("-V", "--version"):
+        print(f"{program} {version('gleam-common')}")
+        return 0
+    try:
+        if words[0] not in commands:
+            raise ConfigError(f"unknown command of {program}", value=words[0], allowed=list(commands))
+        module, function = commands[words[0]][0].split(":")
+        getattr(import_module(module), function)(words[1:])
+    except GleamError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def run_function(function: Any, program: str, arguments: Sequence[str], **settings: Any) -> Any:
+    """Parse ``arguments`` by the typed signature and docstring of ``function`` and call it.
+
+    Raises:
+        ConfigError: for an unknown or malformed option, with jsonargparse's reason.
+    """
+    from jsonargparse import ArgumentError, ArgumentParser
+
+    parser = ArgumentParser(prog=program, exit_on_error=False, **settings)
+    parser.add_function_arguments(function)
+    try:
+        options = parser.parse_args(list(arguments))
+    except (ArgumentError, TypeError, ValueError) as error:
+        raise ConfigError(_one_line(error), fix=f"see `{program} --help`") from error
+    values = parser.instantiate_classes(options).as_dict()
+    values.pop("config", None)
+    return function(**values)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+def _help(program: str, about: str, commands: Mapping[str, Command]) -> str:
+    if not commands:
+        return f"usage: {program} [--version]\n\n{about}\n\nNo commands yet."
+    width = max(map(len, commands))
+    rows = "\n".join(f"  {name:<{width}}  {text}" for name, (_, text) in commands.items())
+    return f"usage: {program} COMMAND [OPTION ...]\n\n{about}\n\ncommands:\n{rows}\n\n`{program} COMMAND --help` lists a command's options with types, units and defaults."

@@ -1,0 +1,91 @@
+"""The one place that opens a picture: format and size guards, EXIF rotation, 8-bit RGB."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from gleam_common.errors import DataError
+
+__all__ = ["FORMATS", "MAX_PIXELS", "check_picture", "load_array", "open_image"]
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
+"""Formats that are decoded; every other decoder of Pillow stays shut."""
+
+MAX_PIXELS = 120_000_000
+"""Pixels above which a picture is refused before it is decoded (360 MB as RGB)."""
+
+# Pillow's decoders raise all of these on broken bytes (SyntaxError: PNG chunks; struct.error: TIFF and EXIF tags).
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, TypeError)
+
+
+def open_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Return the picture as it should be looked at: 8-bit RGB, turned by its EXIF orientation, clear parts white.
+
+    Raises:
+        DataError: no such file; not JPEG, PNG, WEBP or TIFF; more than ``max_pixels``; broken or cut off; more than
+            eight bits per sample.
+    """
+    with _open_header(path, max_pixels) as image:
+        if image.mode[0] in "IF":
+            raise DataError(
+                f"{path}: samples of more than 8 bits", value=image.mode, fix="convert it to 8-bit RGB, stretched as you wish"
+            )
+        try:
+            return _to_rgb(ImageOps.exif_transpose(image))
+        except _BROKEN as error:
+            raise _broken(path, error) from error
+
+
+def load_array(path: str | Path, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.uint8]:
+    """Return the picture of :func:`open_image` as a writable uint8 array (height, width, 3)."""
+    return np.array(open_image(path, max_pixels), dtype=np.uint8)
+
+
+def check_picture(path: str | Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Return (height, width) in pixels from the header alone, with the same guards as :func:`open_image`.
+
+    Raises:
+        DataError: as :func:`open_image`, except for damage behind the header.
+    """
+    with _open_header(path, max_pixels) as image:
+        return image.height, image.width
+
+
+def _open_header(path: str | Path, max_pixels: int) -> Image.Image:
+    try:
+        image = Image.open(path, formats=FORMATS)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such picture", fix="check the catalog's root, or restore the file") from None
+    except IsADirectoryError:
+        raise DataError(f"{path}: a folder where a picture was expected") from None
+    except UnidentifiedImageError:
+        raise DataError(f"{path}: not a picture that can be read", allowed=FORMATS) from None
+    except Image.DecompressionBombError as error:  # Pillow's own limit, where it is the lower one
+        raise _too_large(path, str(error), max_pixels) from error
+    except _BROKEN as error:
+        raise _broken(path, error) from error
+    if image.width * image.height > max_pixels:
+        image.close()
+        raise _too_large(path, f"{image.width} x {image.height}", max_pixels)
+    return image
+
+
+def _too_large(path: str | Path, size: str, max_pixels: int) -> DataError:
+    return DataError(f"{path}: too many pixels", value=size, allowed=f"at most {max_pixels}", fix="cut it into tiles")
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    clear = image.convert("RGBA")
+    white = Image.new("RGBA", clear.size, (255, 255, 255, 255))
+    return Image.alpha_composite(white, clear).convert("RGB")
+
+
+def _broken(path: str | Path, error: Exception) -> DataError:
+    return DataError(f"{path}: broken picture ({error})", fix="restore the file or take its row out of the catalog")

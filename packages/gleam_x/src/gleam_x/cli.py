@@ -1,0 +1,16 @@
+"""``gleam-x``: verify and explain. The commands arrive with the benchmark and the model."""
+
+from __future__ import annotations
+
+import sys
+
+from gleam_common.commands import Command, dispatch
+
+ABOUT = "GLEAM-X: says whether two pictures show the same place, and why."
+
+COMMANDS: dict[str, Command] = {}
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    sys.exit(dispatch("gleam-x", ABOUT, COMMANDS))
