@@ -108,9 +108,8 @@ class Encoder(nn.Module):
         super().__init__()
         self.config = config
         self.backbone = _create_backbone(config)
-        channels = cast(int, self.backbone.num_features)
-        if config.stage >= 0:
-            channels = cast(Any, self.backbone).feature_info.channels()[0]
+        described = cast(Any, self.backbone)
+        channels: int = described.num_features if config.stage < 0 else described.feature_info.channels()[0]
         if config.pooling == "grid":
             self.norm: nn.Module = nn.GroupNorm(1, channels)
             channels *= config.grid**2
@@ -127,14 +126,16 @@ class Encoder(nn.Module):
         return {View(view): (size[0], size[1]) for view, size in self.config.sizes.items()}
 
     @property
-    def mean(self) -> tuple[float, ...]:
+    def mean(self) -> tuple[float, float, float]:
         """Mean of RGB in [0, 1] that inputs are normalised with."""
-        return tuple(self.config.mean)
+        red, green, blue = self.config.mean
+        return red, green, blue
 
     @property
-    def std(self) -> tuple[float, ...]:
+    def std(self) -> tuple[float, float, float]:
         """Standard deviation of RGB in [0, 1] that inputs are normalised with."""
-        return tuple(self.config.std)
+        red, green, blue = self.config.std
+        return red, green, blue
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Return embeddings (B, D), L2-normalised, of pictures normalised by ``mean`` and ``std``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,6 @@ WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 def save_encoder(folder: Path, config: EncoderConfig, weights: Mapping[str, Tensor], card: str) -> None:
     """Write an encoder's weights, its configuration and its model card; each file atomically."""
     folder.mkdir(parents=True, exist_ok=True)
-    from dataclasses import asdict
-
     described: dict[str, Any] = {"format": 1, "library": "gleam-c", "encoder": asdict(config) | {"pretrained": False}}
     contents = {
         WEIGHTS: save({name: value.contiguous() for name, value in sorted(weights.items())}),
@@ -32,8 +31,8 @@ def save_encoder(folder: Path, config: EncoderConfig, weights: Mapping[str, Tens
         CARD: card.encode(),
     }
     for name, content in contents.items():
-        with write_atomic(folder / name) as path:
-            path.write_bytes(content)
+        with write_atomic(folder / name) as file:
+            file.write(content)
 
 
 def load_encoder(folder: Path | str) -> Encoder:

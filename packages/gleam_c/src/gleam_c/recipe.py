@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gleam_common.errors import ConfigError
-from gleam_common.transforms import AugmentConfig
+from gleam_common.augment import AugmentConfig
 from gleam_common.views import View, parse_view
 
 from gleam_c.strategy import TrainerConfig
@@ -106,12 +106,15 @@ class Recipe:
         seed: of weights, order and augmentation.
         catalog: folder with gallery.parquet and queries.parquet.
         root: folder that the pictures' paths start from; empty for the catalog itself.
+        cache: folder for decoded pictures; empty decodes each picture each time.
+        workers: loader processes of each training process; 0 loads in the training process.
         encoder: a preset's name.
         encoder_overrides: fields of the preset to replace.
         loss: of every phase.
         optimizer: of every phase.
         augment: of the training pairs.
         trainer: strategy, processes, precision.
+        train_split: split of the queries that are trained on.
         test_split: split of the queries that the run is judged on.
         val_split: split of the queries that the curves show; empty for none.
         val_every: epochs between two points of the curves.
@@ -122,12 +125,15 @@ class Recipe:
     seed: int = 1
     catalog: str = "data/synthcity"
     root: str = ""
+    cache: str = ""
+    workers: int = 0
     encoder: str = "nano"
     encoder_overrides: dict[str, Any] = field(default_factory=dict)
     loss: LossConfig = field(default_factory=LossConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    train_split: str = "train"
     test_split: str = "test"
     val_split: str = "val"
     val_every: int = 5

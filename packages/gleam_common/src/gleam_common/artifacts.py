@@ -89,7 +89,7 @@ def write_json(path: str | Path, data: object) -> None:
         file.write(text.encode() + b"\n")
 
 
-def read_json(path: str | Path) -> Any:  # noqa: ANN401 - JSON has any shape
+def read_json(path: str | Path) -> Any:
     """Return the content of a JSON file.
 
     Raises:
@@ -152,7 +152,9 @@ def read_manifest(folder: str | Path) -> Manifest:
         files = {name: FileRecord(**record) for name, record in data.pop("files").items()}
         return Manifest(**data, files=files)
     except (TypeError, AttributeError, KeyError) as error:
-        raise ArtifactError(f"{path}: not a manifest ({error})", fix="remove the folder and run its stage again") from None
+        raise ArtifactError(
+            f"{path}: not a manifest ({error})", fix="remove the folder and run its stage again"
+        ) from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +188,9 @@ class Stage:
         for name, record in self.manifest.files.items():
             path = self.folder / name
             if not path.is_file():
-                raise ArtifactError(f"{path}: missing, though the manifest lists it", fix="build it again with --overwrite")
+                raise ArtifactError(
+                    f"{path}: missing, though the manifest lists it", fix="build it again with --overwrite"
+                )
             if path.stat().st_size != record.bytes or sha256_file(path) != record.sha256:
                 raise ArtifactError(f"{path}: its bytes are not those recorded", fix="build it again with --overwrite")
 
@@ -205,7 +209,9 @@ def open_stage(folder: str | Path, kind: str, config: Mapping[str, Any], overwri
     if (folder / MANIFEST_NAME).exists():
         old = read_manifest(folder)
         if old.kind != kind:
-            raise ArtifactError(f"{folder} holds another kind of artifact", value=old.kind, allowed=kind, fix="choose another folder")
+            raise ArtifactError(
+                f"{folder} holds another kind of artifact", value=old.kind, allowed=kind, fix="choose another folder"
+            )
         if old.config_hash == fresh.config_hash:
             return Stage(folder=folder, manifest=old)
         if not overwrite:

@@ -5,8 +5,7 @@ The columns are those of :mod:`gleam_common.catalog_schema`. Paths are relative 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +23,7 @@ from gleam_common.catalog_checks import check_gallery, check_positives, check_qu
 from gleam_common.catalog_schema import GALLERY, GALLERY_REQUIRED, QUERIES, QUERIES_REQUIRED, conform
 from gleam_common.errors import ConfigError, DataError
 from gleam_common.images import check_picture
+from gleam_common.row_lists import RowLists, padded
 from gleam_common.views import View, parse_view
 
 __all__ = ["GALLERY_FILE", "QUERIES_FILE", "Catalog", "RowLists", "Which"]
@@ -33,35 +33,6 @@ QUERIES_FILE = "queries.parquet"
 
 Which = Literal["gallery", "queries"]
 """One of the two tables of a catalog."""
-
-Rows = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RowLists:
-    """A list of gallery rows for each query, in compressed form: query i has ``rows[offsets[i]:offsets[i + 1]]``.
-
-    ``offsets`` is int64 (Q + 1,), ``rows`` int64 (N,). Indexing and iterating give the list of one query.
-    """
-
-    offsets: Rows
-    rows: Rows
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def __getitem__(self, query: int) -> Rows:
-        if not 0 <= query < len(self):
-            raise IndexError(query)
-        return self.rows[self.offsets[query] : self.offsets[query + 1]]
-
-    def __iter__(self) -> Iterator[Rows]:
-        return (self[query] for query in range(len(self)))
-
-    @property
-    def lengths(self) -> Rows:
-        """How many rows each query has, int64 (Q,)."""
-        return np.diff(self.offsets)
 
 
 class Catalog:
@@ -122,7 +93,9 @@ class Catalog:
         checked = 0
         for which in ("gallery", "queries"):
             count = len(self._table(which))
-            rows = range(count) if limit is None else np.unique(np.linspace(0, count - 1, min(limit, count)).astype(int))
+            rows = (
+                range(count) if limit is None else np.unique(np.linspace(0, count - 1, min(limit, count)).astype(int))
+            )
             for row in tqdm(rows, desc=f"checking {which}", unit="picture", disable=len(rows) < 1000):
                 check_picture(self.picture_path(which, int(row)))
                 checked += 1
@@ -130,7 +103,7 @@ class Catalog:
 
     def picture_path(self, which: Which, row: int) -> Path:
         """Return the path of the picture in ``row`` of a table."""
-        return self.root / self._table(which)["path"][row].as_py()
+        return self.root / str(self._table(which)["path"][row])
 
     def column(self, name: str, which: Which = "queries") -> npt.NDArray[Any]:
         """Return a column as an array: float64 with NaN for null, or objects (text with "" for null, lists).
@@ -177,18 +150,9 @@ class Catalog:
         """Return the gallery rows of each query's semi-positives (overlapping tiles)."""
         return self._row_lists("semi_positives")
 
-    def related_rows(self) -> Rows:
+    def related_rows(self) -> npt.NDArray[np.int64]:
         """Return int64 (Q, R): gallery rows of positives, then semi-positives, of each query; filled with -1."""
-        lists = (self.query_positives(), self.query_semi_positives())
-        total = lists[0].lengths + lists[1].lengths
-        table = np.full((len(total), int(total.max(initial=1))), -1, dtype=np.int64)
-        start = np.zeros_like(total)
-        for part in lists:
-            query = np.repeat(np.arange(len(part)), part.lengths)
-            place = np.arange(len(part.rows)) - np.repeat(part.offsets[:-1], part.lengths)
-            table[query, start[query] + place] = part.rows
-            start = start + part.lengths
-        return table
+        return padded(self.query_positives(), self.query_semi_positives())
 
     def gallery_latlon(self) -> npt.NDArray[np.float64]:
         """Return float64 (G, 2): latitude and longitude of each tile's centre in degrees, NaN where unknown."""
@@ -257,7 +221,9 @@ class Catalog:
         queries = self.queries.filter(keep)
         needed = pc.is_in(
             self.gallery["gallery_id"],
-            value_set=pa.concat_arrays([queries[c].combine_chunks().flatten() for c in ("positives", "semi_positives")]),
+            value_set=pa.concat_arrays(
+                [queries[c].combine_chunks().flatten() for c in ("positives", "semi_positives")]
+            ),
         )
         if gallery == "all":
             tiles = self.gallery
@@ -271,8 +237,13 @@ class Catalog:
         return Catalog(gallery=tiles, queries=queries, root=self.root)
 
     def _empty(self, column: str, wanted: list[str], keep: npt.NDArray[np.bool_]) -> DataError:
-        there = ", ".join(f"{name or '(none)'}: {count}" for name, count in _counts(self.queries[column].filter(pa.array(keep))).items())
-        return DataError(f"no query has this {column}", value=", ".join(wanted), allowed=there or "nothing: the selection is empty")
+        there = ", ".join(
+            f"{name or '(none)'}: {count}"
+            for name, count in _counts(self.queries[column].filter(pa.array(keep))).items()
+        )
+        return DataError(
+            f"no query has this {column}", value=", ".join(wanted), allowed=there or "nothing: the selection is empty"
+        )
 
 
 def _counts(array: pa.ChunkedArray) -> dict[str, int]:
@@ -283,7 +254,9 @@ def _counts(array: pa.ChunkedArray) -> dict[str, int]:
 
 def _read_table(path: Path) -> pa.Table:
     if not path.is_file():
-        raise DataError(f"{path.parent} is not a catalog: missing file", value=path.name, fix="build or import it first")
+        raise DataError(
+            f"{path.parent} is not a catalog: missing file", value=path.name, fix="build or import it first"
+        )
     try:
         return pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:

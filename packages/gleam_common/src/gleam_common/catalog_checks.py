@@ -70,7 +70,7 @@ def check_positives(queries: pa.Table, gallery_ids: pa.ChunkedArray) -> None:
         if unknown.size:
             row = pc.list_parent_indices(lists)[int(unknown[0])].as_py()
             raise DataError(
-                f"queries.parquet: {column} of {queries['query_id'][row].as_py()!r} name a tile that is not in the gallery",
+                f"queries.parquet: {column} of {queries['query_id'][row].as_py()!r} name a tile not in the gallery",
                 value=tiles[int(unknown[0])].as_py(),
                 fix=f"add it to gallery.parquet or take it out ({unknown.size} such entries)",
             )
@@ -93,6 +93,9 @@ def _check_table(table: pa.Table, id_column: str, name: str) -> None:
         with np.errstate(invalid="ignore"):
             bad = known & ~((values >= low) & (values <= high))
         _raise_first(table, id_column, column, bad, what, allowed=f"{low:g} to {high:g}")
+    for first, second in (("lat", "lon"), ("x_m", "y_m")):
+        half = table[first].is_valid().to_numpy() != table[second].is_valid().to_numpy()
+        _raise_first(table, id_column, first, half, f"only one of {first} and {second} is known")
 
 
 def _check_unique(ids: pa.ChunkedArray, name: str, column: str) -> None:
@@ -101,7 +104,9 @@ def _check_unique(ids: pa.ChunkedArray, name: str, column: str) -> None:
         return
     twice = pc.filter(counts, pc.greater(counts.field("counts"), 1))[0].as_py()
     raise DataError(
-        f"{name}: duplicate {column} ({twice['counts']} rows)", value=twice["values"], fix="give each row an id of its own"
+        f"{name}: duplicate {column} ({twice['counts']} rows)",
+        value=twice["values"],
+        fix="give each row an id of its own",
     )
 
 

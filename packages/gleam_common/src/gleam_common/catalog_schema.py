@@ -58,7 +58,9 @@ QUERIES_REQUIRED = ("query_id", "path", "view", "place_id", "positives")
 _DEFAULTS: dict[str, object] = {"view": str(View.SATELLITE), "semi_positives": []}
 
 
-def conform(table: pa.Table | Dataset, columns: dict[str, Value | List], required: tuple[str, ...], name: str) -> pa.Table:
+def conform(
+    table: pa.Table | Dataset, columns: dict[str, Value | List], required: tuple[str, ...], name: str
+) -> pa.Table:
     """Return ``table`` with all of ``columns`` first, in order and typed; other columns follow as they are.
 
     Absent optional columns are filled with nulls (``view``: satellite, ``semi_positives``: none). The Hugging Face
@@ -78,7 +80,10 @@ def conform(table: pa.Table | Dataset, columns: dict[str, Value | List], require
     for column in required:
         if column not in table.column_names:
             raise DataError(
-                f"{name}: missing column", value=column, allowed=list(columns), fix=f"add it (required: {', '.join(required)})"
+                f"{name}: missing column",
+                value=column,
+                allowed=list(columns),
+                fix=f"add it (required: {', '.join(required)})",
             )
         if table[column].null_count:
             row = table[column].combine_chunks().is_null().to_pylist().index(True)
@@ -103,7 +108,9 @@ def _typed(table: pa.Table, column: str, kind: Value | List, name: str) -> pa.Ch
         array = array.cast(wanted)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
         fix = f"write column {column} as {wanted}"
-        raise DataError(f"{name}: column {column} has type {array.type} ({error})", allowed=str(wanted), fix=fix) from None
+        raise DataError(
+            f"{name}: column {column} has type {array.type} ({error})", allowed=str(wanted), fix=fix
+        ) from None
     return array if column not in _DEFAULTS else _fill(array, default)
 
 

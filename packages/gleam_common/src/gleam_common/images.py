@@ -33,7 +33,9 @@ def open_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
     with _open_header(path, max_pixels) as image:
         if image.mode[0] in "IF":
             raise DataError(
-                f"{path}: samples of more than 8 bits", value=image.mode, fix="convert it to 8-bit RGB, stretched as you wish"
+                f"{path}: samples of more than 8 bits",
+                value=image.mode,
+                fix="convert it to 8-bit RGB, stretched as you wish",
             )
         try:
             return _to_rgb(ImageOps.exif_transpose(image))

@@ -1,0 +1,158 @@
+"""One phase of training: batches, a Lightning trainer, checkpoints to go on from, weights at the end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import lightning as L  # noqa: N812
+import torch
+from gleam_common.artifacts import write_atomic
+from gleam_common.datamodule import DataConfig, PairDataModule
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.loggers import TensorBoardLogger
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from gleam_c.encoder import create_encoder, preset
+from gleam_c.loss import InfoNCE
+from gleam_c.module import ContrastiveModule
+from gleam_c.recipe import PhaseConfig, Recipe
+from gleam_c.run_log import JsonLinesLogger, PhaseProgress
+from gleam_c.strategy import create_strategy, full_state_dict
+
+__all__ = ["PhaseFolder", "read_weights", "run_phase"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseFolder:
+    """Where a phase keeps its things inside a run."""
+
+    run: Path
+    name: str
+
+    @property
+    def weights(self) -> Path:
+        """Encoder and loss after the phase; its presence says that the phase is finished."""
+        return self.run / "checkpoints" / f"{self.name}.safetensors"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Lightning's (or DeepSpeed's) checkpoints of the phase."""
+        return self.run / "checkpoints" / self.name
+
+    @property
+    def last_checkpoint(self) -> Path | None:
+        """The newest checkpoint to go on from."""
+        last = self.checkpoints / "last.ckpt"
+        return last if last.exists() else None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the phase has left its weights."""
+        return self.weights.is_file()
+
+
+def run_phase(
+    recipe: Recipe,
+    phase: PhaseConfig,
+    start: dict[str, Tensor] | None,
+    folder: PhaseFolder,
+    callbacks: list[Callback],
+    title: str,
+) -> dict[str, Tensor]:
+    """Train one phase from the weights ``start`` (None: from the seed) and return the weights it ends with.
+
+    Every process calls it; rank 0 writes. A phase that was stopped goes on from its last checkpoint.
+    """
+    module, data, total_steps = _prepare(recipe, phase, start)
+    progress = PhaseProgress(title, total_steps, phase.batch_size)
+    trainer = L.Trainer(
+        **_hardware(recipe),
+        max_epochs=phase.epochs,
+        max_steps=recipe.trainer.fast_dev_steps or -1,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        limit_val_batches=0,
+        callbacks=[progress, _checkpoint(folder), *callbacks],
+        logger=[
+            JsonLinesLogger(folder.run / "metrics.jsonl", phase.name),
+            TensorBoardLogger(folder.run, name="tensorboard", version=phase.name),
+        ],
+        log_every_n_steps=10,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(module, datamodule=data, ckpt_path=folder.last_checkpoint)
+    weights = full_state_dict(module)
+    if trainer.is_global_zero:
+        with write_atomic(folder.weights) as file:
+            file.write(save({name: value.contiguous() for name, value in sorted(weights.items())}))
+    return weights
+
+
+def read_weights(folder: PhaseFolder) -> dict[str, Tensor]:
+    """Return what :func:`run_phase` returned when the phase finished."""
+    return load_file(folder.weights)
+
+
+def _prepare(
+    recipe: Recipe, phase: PhaseConfig, start: dict[str, Tensor] | None
+) -> tuple[ContrastiveModule, PairDataModule, int]:
+    torch.manual_seed(recipe.seed)
+    encoder = create_encoder(preset(recipe.encoder, recipe.encoder_overrides))
+    data = PairDataModule(
+        DataConfig(
+            catalog=recipe.catalog,
+            root=recipe.root or None,
+            views=tuple(phase.views),
+            split=recipe.train_split,
+            batch_size=phase.batch_size // recipe.trainer.processes,
+            workers=recipe.workers,
+            sizes={str(view): size for view, size in encoder.sizes.items()},
+            augment=recipe.augment,
+            mean=encoder.mean,
+            std=encoder.std,
+            seed=recipe.seed,
+            cache=recipe.cache or None,
+        )
+    )
+    total_steps = recipe.trainer.fast_dev_steps or phase.epochs * data.steps_per_epoch(recipe.trainer.processes)
+    optimizer = replace(recipe.optimizer, lr=phase.lr or recipe.optimizer.lr)
+    loss = InfoNCE(recipe.loss.temperature, recipe.loss.label_smoothing)
+    module = ContrastiveModule(encoder, loss, optimizer, total_steps)
+    if start is not None:
+        module.load_state_dict(start)
+    return module, data, total_steps
+
+
+def _hardware(recipe: Recipe) -> dict[str, Any]:
+    config = recipe.trainer
+    for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    for text in (".*isinstance\\(treespec.*", ".*does not have many workers.*", ".*Grad strides do not match.*"):
+        warnings.filterwarnings("ignore", text)
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    torch.set_num_threads(config.threads_per_process)
+    return {
+        "strategy": create_strategy(config),
+        "accelerator": "gpu" if config.on_gpu else "cpu",
+        "devices": config.processes,
+        "precision": config.precision,
+        "gradient_clip_val": config.gradient_clip or None,
+    }
+
+
+def _checkpoint(folder: PhaseFolder) -> ModelCheckpoint:
+    return ModelCheckpoint(
+        dirpath=folder.checkpoints,
+        filename="last",
+        save_top_k=1,
+        every_n_epochs=1,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )

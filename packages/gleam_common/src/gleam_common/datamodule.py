@@ -1,0 +1,173 @@
+"""Catalogs -> batches, for Lightning: the dataset is pure, the sampler decides, this only wires them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import lightning
+
+from gleam_common.augment import AugmentConfig
+from gleam_common.catalog import Catalog
+from gleam_common.pair_dataset import PairBatch, PairCollate, PairDataset
+from gleam_common.pairs import VIEW_CODES, Pairs, make_pairs
+from gleam_common.picture_loader import PictureBatch, picture_loader
+from gleam_common.plain_loader import PlainLoader
+from gleam_common.sampling import BatchSampler
+from gleam_common.transforms import IMAGENET_MEAN, IMAGENET_STD, Size, parse_sizes, view_sizes
+from gleam_common.views import View, parse_view
+
+__all__ = ["DataConfig", "PairBatch", "PairDataModule", "PairDataset", "PairLoader", "PictureBatch", "picture_loader"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """What to train on and how it is loaded.
+
+    Args:
+        catalog: folder of ``gallery.parquet`` and ``queries.parquet``.
+        root: folder that picture paths are relative to; the catalog's own where none is given.
+        views: views of the queries to train with; empty takes all there are.
+        split: split of the queries to train with.
+        batch_size: pairs on one process; the global batch is this times the number of processes.
+        workers: loader processes; 0 loads in the training process.
+        side: side of the tiles in pixels; other views follow (:func:`~gleam_common.transforms.view_sizes`).
+        sizes: [height, width] of a view where it should differ, such as ``{"panorama": [96, 256]}``.
+        weights: steps of a view relative to the others; 1 where absent.
+        augment: random changes of the training pictures.
+        mean: per channel in [0, 1]; the encoder's.
+        std: per channel in [0, 1]; the encoder's.
+        seed: of order and changes.
+        cache: folder for decoded pictures; without one they are decoded each time.
+    """
+
+    catalog: str
+    root: str | None = None
+    views: tuple[str, ...] = ()
+    split: str | None = "train"
+    batch_size: int = 32
+    workers: int = 0
+    side: int = 96
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    weights: dict[str, float] = field(default_factory=dict)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    seed: int = 0
+    cache: str | None = None
+
+    def view_sizes(self) -> dict[View, Size]:
+        """Return the size of every view.
+
+        Raises:
+            DataError: a size for an unknown view.
+            ConfigError: a side is not from 8 to 4096 pixels.
+        """
+        return {**view_sizes(self.side), **parse_sizes(self.sizes)}
+
+
+class PairLoader(PlainLoader[PairBatch]):
+    """Batches of pairs that can stop and go on at any step: ``state_dict`` counts the batches that were used.
+
+    Lightning stores and restores the state of such a loader by itself. Batches that loader processes had fetched ahead
+    do not count, and need not: all are a pure function of (seed, epoch, step).
+    """
+
+    def __init__(self, dataset: PairDataset, sampler: BatchSampler, collate: PairCollate, workers: int = 0) -> None:
+        super().__init__(dataset, workers=workers, batch_sampler=sampler, collate_fn=collate)
+        self.order = sampler
+        self._position = 0
+
+    def __iter__(self) -> Iterator[PairBatch]:  # type: ignore[override]  # as in PlainLoader
+        self._position = self.order.start
+        return self._counted(super().__iter__())
+
+    def _counted(self, batches: Iterator[PairBatch]) -> Iterator[PairBatch]:
+        for batch in batches:
+            self._position += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the seed, the epoch and how many of its steps were used."""
+        return self.order.state_dict(self._position)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on after the steps that were used.
+
+        Raises:
+            ConfigError: the state is of other data, another seed or another global batch.
+        """
+        self.order.load_state_dict(state)
+
+
+class PairDataModule(lightning.LightningDataModule):
+    """Training pairs of a catalog. Needs ``Trainer(use_distributed_sampler=False)``: ranks are cut by the sampler.
+
+    Args:
+        config: what to train on and how it is loaded.
+    """
+
+    def __init__(self, config: DataConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The queries of the split and views, and their tiles.
+
+        Raises:
+            DataError: the catalog is missing or broken, or has no such query.
+        """
+        everything = Catalog.read(self.config.catalog, self.config.root)
+        return everything.select(split=self.config.split, views=self.config.views or None, gallery="positives")
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """One pair for each query."""
+        return make_pairs(self.catalog)
+
+    @cached_property
+    def dataset(self) -> PairDataset:
+        """The pictures of the pairs; decodes them into the cache where there is one."""
+        config = self.config
+        return PairDataset(
+            self.catalog,
+            self.pairs,
+            sizes=config.view_sizes(),
+            augment=config.augment,
+            seed=config.seed,
+            cache=None if config.cache is None else Path(config.cache),
+        )
+
+    def steps_per_epoch(self, world_size: int = 1) -> int:
+        """Return how many steps an epoch has (all have as many), without opening a picture."""
+        return len(self._order(0, world_size))
+
+    def prepare_data(self) -> None:
+        """Decode the pictures into the cache, on one process of each machine."""
+        _ = self.dataset
+
+    def train_dataloader(self) -> PairLoader:
+        """Return this rank's batches.
+
+        Raises:
+            ConfigError: a view has fewer places than the global batch has pairs; a weight of an absent view.
+        """
+        order = self._order(self.trainer.global_rank, self.trainer.world_size) if self.trainer else self._order(0, 1)
+        collate = PairCollate(self.catalog, self.pairs.related, self.config.mean, self.config.std)
+        return PairLoader(self.dataset, order, collate, workers=self.config.workers)
+
+    def _order(self, rank: int, world_size: int) -> BatchSampler:
+        weights = {parse_view(name): weight for name, weight in self.config.weights.items()}
+        return BatchSampler(
+            self.pairs.view,
+            self.pairs.place,
+            batch_size=self.config.batch_size,
+            seed=self.config.seed,
+            rank=rank,
+            world_size=world_size,
+            weights={VIEW_CODES[view]: weight for view, weight in weights.items()},
+        )

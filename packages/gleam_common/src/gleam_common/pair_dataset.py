@@ -1,0 +1,126 @@
+"""Pairs by their key, and batches of them. Pure: which process loads a pair, and beside which, changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from gleam_common.augment import AugmentConfig
+from gleam_common.catalog import Catalog
+from gleam_common.pairs import VIEW_CODES, Pairs
+from gleam_common.picture_store import Pictures, open_pictures
+from gleam_common.sampling import SampleKey
+from gleam_common.transforms import ViewSizes, normalise, store_size, train_arrays
+from gleam_common.views import View
+
+__all__ = ["PairBatch", "PairCollate", "PairDataset", "PairSample"]
+
+
+class PairBatch(TypedDict):
+    """Pairs of one view; B pairs, no place twice over all ranks.
+
+    ``query`` float32 (B, 3, h, w), ``gallery`` float32 (B, 3, H, W); ``gallery_row`` int64 (B,) row of the tile in the
+    gallery table; ``related`` int64 (B, R) rows that are (semi-)positives of the query, filled with -1.
+    """
+
+    query: Tensor
+    gallery: Tensor
+    view: str
+    query_id: list[str]
+    gallery_id: list[str]
+    place_id: list[str]
+    gallery_row: Tensor
+    related: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairSample:
+    """A changed pair: its row in the query table, uint8 HWC pictures, the tile's row in the gallery table."""
+
+    row: int
+    query: npt.NDArray[np.uint8]
+    tile: npt.NDArray[np.uint8]
+    tile_row: int
+
+
+class PairDataset(Dataset[PairSample]):
+    """Changed pairs by their key; a pure function of (seed, key), whichever process asks.
+
+    Args:
+        catalog: the queries to train with.
+        pairs: of that catalog.
+        sizes: of the pictures.
+        augment: random changes.
+        seed: of the changes and of the tile, where a query has several.
+        cache: folder for decoded pictures, or None.
+
+    Raises:
+        DataError: a picture is missing or broken (now with a ``cache``, else when it is asked for).
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        pairs: Pairs,
+        *,
+        sizes: ViewSizes,
+        augment: AugmentConfig,
+        seed: int = 0,
+        cache: Path | None = None,
+    ) -> None:
+        self.pairs, self.sizes, self.augment, self.seed = pairs, sizes, augment, seed
+        self._views = [View(name) for name in catalog.column("view")]
+        tile_paths = [catalog.root / path for path in catalog.column("path", "gallery")]
+        self._tiles = open_pictures(tile_paths, store_size(sizes[View.SATELLITE]), cache, "tiles")
+        self._queries: dict[View, Pictures] = {}
+        self._place_in_store = np.zeros(len(self._views), dtype=np.int64)
+        for view in catalog.views:
+            rows = np.flatnonzero(self.pairs.view == VIEW_CODES[view])
+            paths = [catalog.root / path for path in catalog.column("path")[rows]]
+            self._queries[view] = open_pictures(paths, store_size(sizes[view]), cache, str(view))
+            self._place_in_store[rows] = np.arange(len(rows))
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def __getitem__(self, key: SampleKey) -> PairSample:
+        view = self._views[key.pair]
+        seed_key = (self.seed, key.epoch, key.pair, key.occurrence)
+        tiles = self.pairs.tiles[key.pair]
+        tile_row = int(tiles[0] if len(tiles) == 1 else np.random.default_rng((*seed_key, 1)).choice(tiles))
+        query = self._queries[view][int(self._place_in_store[key.pair])]
+        query, tile = train_arrays(query, self._tiles[tile_row], view, self.sizes, seed_key, self.augment)
+        return PairSample(row=key.pair, query=query, tile=tile, tile_row=tile_row)
+
+
+class PairCollate:
+    """Samples of one view -> a batch; an object, because loader processes get it pickled."""
+
+    def __init__(
+        self, catalog: Catalog, related: npt.NDArray[np.int64], mean: Sequence[float], std: Sequence[float]
+    ) -> None:
+        self.query_ids, self.gallery_ids = catalog.query_ids, catalog.gallery_ids
+        self.place_ids, self.views = catalog.column("place_id"), catalog.column("view")
+        self.related, self.mean, self.std = related, mean, std
+
+    def __call__(self, samples: list[PairSample]) -> PairBatch:
+        """Stack and normalise ``samples``."""
+        rows = np.array([sample.row for sample in samples])
+        return PairBatch(
+            query=normalise(np.stack([sample.query for sample in samples]), self.mean, self.std),
+            gallery=normalise(np.stack([sample.tile for sample in samples]), self.mean, self.std),
+            view=str(self.views[rows[0]]),
+            query_id=[self.query_ids[row] for row in rows],
+            gallery_id=[self.gallery_ids[sample.tile_row] for sample in samples],
+            place_id=[str(self.place_ids[row]) for row in rows],
+            gallery_row=torch.tensor([sample.tile_row for sample in samples]),
+            related=torch.from_numpy(self.related[rows]),
+        )

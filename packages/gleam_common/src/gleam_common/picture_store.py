@@ -1,0 +1,110 @@
+"""Decoded pictures, resized once: a memory-mapped array beside the data, so that training never decodes twice."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from gleam_common.artifacts import write_atomic
+from gleam_common.errors import DataError
+from gleam_common.images import load_array
+from gleam_common.transforms import Size, resize_picture
+
+__all__ = ["DecodedPictures", "PictureStore", "Pictures", "open_pictures"]
+
+
+class Pictures(Protocol):
+    """Pictures of one size by their number: uint8 (H, W, 3)."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> npt.NDArray[np.uint8]: ...
+
+
+class DecodedPictures:
+    """Pictures decoded each time they are asked for. Nothing is written."""
+
+    def __init__(self, paths: Sequence[Path], size: Size) -> None:
+        self.paths = list(paths)
+        self.size = size
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> npt.NDArray[np.uint8]:
+        return resize_picture(load_array(self.paths[index]), self.size)
+
+
+class PictureStore:
+    """Pictures in one ``.npy`` file (N, H, W, 3), memory-mapped by each process for itself.
+
+    Args:
+        path: the file that :func:`open_pictures` wrote.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._array: npt.NDArray[np.uint8] = np.load(path, mmap_mode="r")
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    def __getitem__(self, index: int) -> npt.NDArray[np.uint8]:
+        return np.asarray(self._array[index])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path}  # a pickled memory map would carry all of its bytes to the worker
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["path"])  # type: ignore[misc]
+
+
+def open_pictures(paths: Sequence[Path], size: Size, cache: Path | None, name: str = "pictures") -> Pictures:
+    """Return the pictures at ``paths``, resized to ``size`` (height, width).
+
+    With a ``cache`` folder they are decoded once, in parallel, into ``<cache>/<name>_<h>x<w>_<key>.npy``; the key
+    stands for the paths, sizes and times of the files, so changed files get a new store. Without one they are decoded
+    each time.
+
+    Raises:
+        DataError: a picture is missing or broken (when building the store, or when opened).
+    """
+    if cache is None:
+        return DecodedPictures(paths, size)
+    path = cache / f"{name}_{size[0]}x{size[1]}_{_files_key(paths, size)}.npy"
+    if not path.exists():
+        _build(DecodedPictures(paths, size), path, name)
+    return PictureStore(path)
+
+
+def _files_key(paths: Sequence[Path], size: Size) -> str:
+    key = hashlib.sha256(repr(size).encode())
+    for path in paths:
+        try:
+            status = path.stat()
+        except OSError:
+            raise DataError(f"{path}: no such picture", fix="check the catalog's root, or restore the file") from None
+        key.update(f"{path}|{status.st_size}|{status.st_mtime_ns}\n".encode())
+    return key.hexdigest()[:16]
+
+
+def _build(pictures: DecodedPictures, path: Path, name: str) -> None:
+    count = len(pictures)
+    header = {"descr": "|u1", "fortran_order": False, "shape": (count, *pictures.size, 3)}
+    # Decoding and resizing let go of the interpreter lock, so threads are enough.
+    with write_atomic(path) as file, ThreadPoolExecutor(os.cpu_count()) as pool:
+        np.lib.format.write_array_header_1_0(file, header)
+        bar = tqdm(total=count, desc=f"decoding {name}", unit="picture", disable=count < 500)
+        for start in range(0, count, 512):
+            for picture in pool.map(pictures.__getitem__, range(start, min(start + 512, count))):
+                file.write(picture.tobytes())
+                bar.update()
+        bar.close()

@@ -1,0 +1,222 @@
+"""Cameras of the five views: where each is placed, the ray of each pixel, the pixel of each point.
+
+Axes: N points or pixels, H rows, W columns; the last axis is x east, y north, z up in metres.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from gleam_common.errors import ConfigError
+from gleam_common.synthcity.model import City, Place
+from gleam_common.synthcity.picture import Camera
+from gleam_common.views import View
+
+__all__ = ["Rays", "draw_camera", "pixel_rays", "project"]
+
+SIZES_PX: dict[View, tuple[int, int]] = {
+    View.SATELLITE: (256, 256),
+    View.MAP: (256, 256),
+    View.UAV: (342, 256),
+    View.GROUND: (342, 256),
+    View.PANORAMA: (512, 256),
+}
+"""(width, height) of each view."""
+
+_SATELLITE_HEIGHT_M = 400.0
+_OFF_CENTRE_M = 15.0
+_STREAM = 7001
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rays:
+    """One ray for each pixel, row by row.
+
+    ``origin_N3`` and ``direction_N3`` (unit) are float32; a pixel is ``spread_rad`` wide at any distance, or
+    ``footprint_m`` wide everywhere for parallel rays; the other of the two is 0.
+    """
+
+    origin_N3: npt.NDArray[np.float32]
+    direction_N3: npt.NDArray[np.float32]
+    spread_rad: float
+    footprint_m: float
+
+
+def draw_camera(city: City, place: Place, view: View, seed: int) -> Camera:
+    """Return a camera of ``view`` for ``place``; the same arguments give the same camera.
+
+    Satellite: the place's own tile. Map: 100-150 m wide, centred within 15 m of the tile's centre. UAV: 80-200 m high,
+    30-60 degrees down, 60-75 degrees wide, looking at a point within 15 m of the tile's centre. Panorama and ground
+    photo: eye height at the place's stand; a ground photo does not stare at a near wall if it can be avoided.
+    """
+    rng = np.random.default_rng([seed, _STREAM, list(View).index(view)])
+    width_px, height_px = SIZES_PX[view]
+    base = Camera(
+        view=view, x_m=place.x_m, y_m=place.y_m, z_m=_SATELLITE_HEIGHT_M, heading_deg=0.0, pitch_deg=90.0, fov_deg=0.0,
+        width_px=width_px, height_px=height_px, extent_m=city.tile_m, target_x_m=place.x_m, target_y_m=place.y_m,
+    )  # fmt: skip
+    match view:
+        case View.SATELLITE:
+            return base
+        case View.MAP:
+            x_m, y_m = _near_centre(rng, place)
+            extent_m = float(rng.uniform(100.0, 150.0))
+            return replace(base, x_m=x_m, y_m=y_m, extent_m=extent_m, target_x_m=x_m, target_y_m=y_m)
+        case View.UAV:
+            return _draw_uav(rng, city, place, base)
+        case View.PANORAMA:
+            return _standing(base, place.stand_x_m, place.stand_y_m, float(rng.uniform(1.7, 2.6)), fov_deg=360.0)
+        case View.GROUND:
+            return _draw_ground(rng, city, place, base)
+
+
+def _near_centre(rng: np.random.Generator, place: Place) -> tuple[float, float]:
+    radius_m, angle = _OFF_CENTRE_M * math.sqrt(rng.uniform()), rng.uniform(0, 2 * math.pi)
+    return place.x_m + radius_m * math.cos(angle), place.y_m + radius_m * math.sin(angle)
+
+
+def _standing(base: Camera, x_m: float, y_m: float, z_m: float, fov_deg: float) -> Camera:
+    return replace(
+        base, x_m=x_m, y_m=y_m, z_m=z_m, pitch_deg=0.0, fov_deg=fov_deg, extent_m=0.0, target_x_m=x_m, target_y_m=y_m
+    )
+
+
+def _draw_uav(rng: np.random.Generator, city: City, place: Place, base: Camera) -> Camera:
+    """Heights and pitches whose slant range stays below 230 m, so that the tile fills a good part of the picture."""
+    target_x_m, target_y_m = _near_centre(rng, place)
+    for attempt in range(12):
+        pitch_deg = float(rng.uniform(30.0, 60.0))
+        pitch = math.radians(pitch_deg)
+        z_m = float(rng.uniform(80.0, min(200.0, 230.0 * math.sin(pitch))))
+        heading_deg = float(rng.uniform(0.0, 360.0))
+        heading, back_m = math.radians(heading_deg), z_m / math.tan(pitch)
+        x_m, y_m = target_x_m - back_m * math.sin(heading), target_y_m - back_m * math.cos(heading)
+        if attempt == 11 or not _building_near(city, shapely.Point(x_m, y_m), 6.0, above_m=z_m - 6.0):
+            break
+    return replace(
+        base, x_m=x_m, y_m=y_m, z_m=z_m, heading_deg=heading_deg, pitch_deg=pitch_deg,
+        fov_deg=float(rng.uniform(60.0, 75.0)), extent_m=0.0, target_x_m=target_x_m, target_y_m=target_y_m,
+    )  # fmt: skip
+
+
+def _draw_ground(rng: np.random.Generator, city: City, place: Place, base: Camera) -> Camera:
+    jitter_x_m, jitter_y_m = rng.uniform(-0.7, 0.7, 2)
+    x_m, y_m = place.stand_x_m + float(jitter_x_m), place.stand_y_m + float(jitter_y_m)
+    camera = _standing(base, x_m, y_m, float(rng.uniform(1.5, 2.0)), fov_deg=float(rng.uniform(60.0, 90.0)))
+    for attempt in range(6):
+        heading_deg = float(rng.uniform(0.0, 360.0))
+        ahead_m = (18.0, 18.0, 14.0, 12.0, 8.0, 8.0)[attempt]
+        heading = math.radians(heading_deg)
+        sight = shapely.LineString([(x_m, y_m), (x_m + ahead_m * math.sin(heading), y_m + ahead_m * math.cos(heading))])
+        if not _building_near(city, sight, 1.0, above_m=0.0):
+            break
+    return replace(camera, heading_deg=heading_deg, pitch_deg=float(rng.uniform(-6.0, 4.0)))
+
+
+def _building_near(city: City, shape: shapely.Geometry, distance_m: float, above_m: float) -> bool:
+    tall = [building.footprint for building in city.buildings if building.height_m > above_m]
+    return bool(tall) and bool(np.any(shapely.dwithin(np.array(tall, dtype=object), shape, distance_m)))
+
+
+def pixel_rays(camera: Camera) -> Rays:
+    """Return the ray through the centre of each pixel, row by row from the top left.
+
+    Raises:
+        ConfigError: for the map view, which is drawn and has no rays.
+    """
+    match camera.view:
+        case View.SATELLITE:
+            return _parallel_rays(camera)
+        case View.PANORAMA:
+            return _sphere_rays(camera)
+        case View.UAV | View.GROUND:
+            return _perspective_rays(camera)
+        case View.MAP:
+            raise ConfigError("a map has no rays", value=str(camera.view), fix="use cartography.draw_map")
+
+
+def _parallel_rays(camera: Camera) -> Rays:
+    step_m = camera.extent_m / camera.width_px
+    across = (np.arange(camera.width_px, dtype=np.float32) + 0.5 - camera.width_px / 2) * step_m
+    down = (np.arange(camera.height_px, dtype=np.float32) + 0.5 - camera.height_px / 2) * step_m
+    origin_HW3 = np.empty((camera.height_px, camera.width_px, 3), dtype=np.float32)
+    origin_HW3[..., 0] = camera.x_m + across
+    origin_HW3[..., 1] = (camera.y_m - down)[:, None]
+    origin_HW3[..., 2] = camera.z_m
+    origin_N3 = origin_HW3.reshape(-1, 3)
+    direction_N3 = np.broadcast_to(np.array([0, 0, -1], dtype=np.float32), origin_N3.shape).copy()
+    return Rays(origin_N3=origin_N3, direction_N3=direction_N3, spread_rad=0.0, footprint_m=step_m)
+
+
+def _sphere_rays(camera: Camera) -> Rays:
+    azimuth = (np.arange(camera.width_px) + 0.5) * (2 * math.pi / camera.width_px) - math.pi
+    azimuth += math.radians(camera.heading_deg)
+    elevation = math.pi / 2 - (np.arange(camera.height_px) + 0.5) * (math.pi / camera.height_px)
+    direction_HW3 = np.empty((camera.height_px, camera.width_px, 3), dtype=np.float32)
+    direction_HW3[..., 0] = np.cos(elevation)[:, None] * np.sin(azimuth)
+    direction_HW3[..., 1] = np.cos(elevation)[:, None] * np.cos(azimuth)
+    direction_HW3[..., 2] = np.sin(elevation)[:, None]
+    return _from_eye(camera, direction_HW3.reshape(-1, 3), math.pi / camera.height_px)
+
+
+def _perspective_rays(camera: Camera) -> Rays:
+    right, up, forward = _axes(camera)
+    focal_px = _focal_px(camera)
+    across = (np.arange(camera.width_px) + 0.5 - camera.width_px / 2) / focal_px
+    above = (camera.height_px / 2 - np.arange(camera.height_px) - 0.5) / focal_px
+    scale = 1.0 / np.sqrt(1.0 + across[None, :] ** 2 + above[:, None] ** 2)
+    direction_HW3 = (forward + across[None, :, None] * right + above[:, None, None] * up) * scale[..., None]
+    return _from_eye(camera, direction_HW3.reshape(-1, 3).astype(np.float32), 1.0 / focal_px)
+
+
+def _from_eye(camera: Camera, direction_N3: npt.NDArray[np.float32], spread_rad: float) -> Rays:
+    eye = np.array([camera.x_m, camera.y_m, camera.z_m], dtype=np.float32)
+    origin_N3 = np.broadcast_to(eye, direction_N3.shape).copy()
+    return Rays(origin_N3=origin_N3, direction_N3=direction_N3, spread_rad=spread_rad, footprint_m=0.0)
+
+
+def _focal_px(camera: Camera) -> float:
+    return camera.width_px / 2 / math.tan(math.radians(camera.fov_deg) / 2)
+
+
+def _axes(camera: Camera) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Right, up and forward of a perspective camera as unit vectors."""
+    heading, pitch = math.radians(camera.heading_deg), math.radians(camera.pitch_deg)
+    sin_h, cos_h, sin_p, cos_p = math.sin(heading), math.cos(heading), math.sin(pitch), math.cos(pitch)
+    right = np.array([cos_h, -sin_h, 0.0])
+    up = np.array([sin_h * sin_p, cos_h * sin_p, cos_p])
+    forward = np.array([sin_h * cos_p, cos_h * cos_p, -sin_p])
+    return right, up, forward
+
+
+def project(camera: Camera, point_N3: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return (N, 3): column and row in pixels (0 is the left or top edge), and the distance in front in metres.
+
+    The distance is along the optical axis for perspective pictures (zero or less: behind, and the pixel has no
+    meaning), to the eye for panoramas, from the camera's height down for tiles and maps. Pixels outside the picture
+    are returned as they are.
+    """
+    point = np.atleast_2d(np.asarray(point_N3, dtype=np.float64))
+    offset = point - np.array([camera.x_m, camera.y_m, camera.z_m])
+    if camera.view in (View.SATELLITE, View.MAP):
+        px_per_m = camera.width_px / camera.extent_m
+        col = camera.width_px / 2 + offset[:, 0] * px_per_m
+        return np.stack([col, camera.height_px / 2 - offset[:, 1] * px_per_m, -offset[:, 2]], axis=1)
+    if camera.view is View.PANORAMA:
+        azimuth = np.arctan2(offset[:, 0], offset[:, 1]) - math.radians(camera.heading_deg)
+        elevation = np.arctan2(offset[:, 2], np.hypot(offset[:, 0], offset[:, 1]))
+        col = (np.mod(azimuth + math.pi, 2 * math.pi) / (2 * math.pi)) * camera.width_px
+        row = (0.5 - elevation / math.pi) * camera.height_px
+        return np.stack([col, row, np.linalg.norm(offset, axis=1)], axis=1)
+    right, up, forward = _axes(camera)
+    depth = offset @ forward
+    safe = np.where(np.abs(depth) < 1e-9, 1e-9, depth)
+    focal_px = _focal_px(camera)
+    col = camera.width_px / 2 + focal_px * (offset @ right) / safe
+    row = camera.height_px / 2 - focal_px * (offset @ up) / safe
+    return np.stack([col, row, depth], axis=1)

@@ -1,0 +1,238 @@
+"""Walls up close: windows, doors, shop fronts, balconies, joints and weathering, from a wall's own coordinates.
+
+Every edge is softened by the size of a pixel on the wall, so that far windows fade into their mean instead of
+flickering. Axes: N points on walls, B buildings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from gleam_common.synthcity.model import Building
+from gleam_common.synthcity.noise import hash01, lookup, tile_noise
+
+__all__ = ["Facades", "WallPoints", "make_facades", "shade_walls"]
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facades:
+    """How each building's walls are divided, (B,) float32 each, lengths in metres.
+
+    ``floor_m`` and ``bay_m``: the grid; ``window_m``, ``tall_m``, ``sill_m``: a window's width, height and foot;
+    ``joint_u_m``, ``joint_v_m``: spacing of joints, 0 for none, and ``joint`` their darkness; ``trim``: brightness of
+    frames and bands; ``is_glass``, ``is_shop``, ``balcony``, ``course``: 0 or 1, ``balcony`` the share of bays.
+    """
+
+    floors: Floats
+    floor_m: Floats
+    bay_m: Floats
+    window_m: Floats
+    tall_m: Floats
+    sill_m: Floats
+    joint_u_m: Floats
+    joint_v_m: Floats
+    joint: Floats
+    trim: Floats
+    is_glass: Floats
+    is_shop: Floats
+    balcony: Floats
+    course: Floats
+    seed: Floats
+
+
+# bay, window share of bay, window share of floor, joints along and up in metres, their darkness
+_STYLES: dict[str, tuple[float, float, float, float, float, float]] = {
+    "glass": (1.7, 0.90, 0.80, 0.0, 0.0, 0.0),
+    "panel": (3.1, 0.52, 0.50, 3.1, 3.0, 0.25),
+    "brick": (2.8, 0.42, 0.55, 0.26, 0.09, 0.22),
+    "stone": (2.9, 0.42, 0.60, 0.90, 0.45, 0.18),
+    "plaster": (2.9, 0.40, 0.50, 0.0, 0.0, 0.0),
+    "wood": (3.3, 0.34, 0.46, 0.0, 0.20, 0.25),
+    "metal": (5.0, 0.55, 0.22, 0.35, 0.0, 0.22),
+}
+
+
+def make_facades(buildings: tuple[Building, ...]) -> Facades:
+    """Draw the facade of each building from its own seed, facade and use."""
+    seed = np.array([building.seed for building in buildings], dtype=np.int64)
+    bay, share_u, share_v, joint_u, joint_v, joint = (
+        np.array([_STYLES.get(building.facade, _STYLES["plaster"])[column] for building in buildings])
+        for column in range(6)
+    )
+    use = np.array([building.use for building in buildings])
+    glass = np.array([building.facade == "glass" for building in buildings])
+    floors = np.maximum(np.array([building.floors for building in buildings]), 1)
+    tall_room = np.isin(use, ["church", "hall", "station"])
+    floors = np.where(tall_room, np.minimum(floors, 2), floors)
+    blind = np.array([building.facade == "metal" and building.roof == "flat" and building.use == "warehouse"
+                      and len(building.footprint.exterior.coords) > 15 for building in buildings])  # fmt: skip
+    height = np.array([building.height_m for building in buildings])
+    floor = height / floors
+    bay = bay * (0.82 + 0.4 * hash01(seed, 51))
+    window = bay * share_u * (0.85 + 0.3 * hash01(seed, 52)) * ~blind
+    tall = np.minimum(floor * share_v * (0.9 + 0.25 * hash01(seed, 53)), floor * 0.9)
+    ribbon = (hash01(seed, 54) < 0.22) & np.isin(use, ["office", "school", "hospital"]) & ~glass
+    window = np.where(ribbon, bay * 1.02, window)
+    columns = {
+        "floors": floors,
+        "floor_m": floor,
+        "bay_m": bay,
+        "window_m": window,
+        "tall_m": tall,
+        "sill_m": np.where(glass, 0.5 * (floor - tall), (floor - tall) * 0.55),
+        "joint_u_m": joint_u,
+        "joint_v_m": joint_v,
+        "joint": joint,
+        "trim": 0.15 + 0.65 * hash01(seed, 55),
+        "is_glass": glass,
+        "is_shop": (use == "shop") | (np.isin(use, ["office", "apartments"]) & (hash01(seed, 56) < 0.35)),
+        "balcony": np.where((use == "apartments") & (hash01(seed, 57) < 0.6), 0.3 + 0.4 * hash01(seed, 58), 0.0),
+        "course": (hash01(seed, 59) < 0.4) & ~glass & (use != "house"),
+        "seed": seed % 65536,
+    }
+    return Facades(**{name: np.asarray(value, dtype=np.float32) for name, value in columns.items()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class WallPoints:
+    """Points on walls, (N,) each: ``u`` along and ``v`` up the wall in metres, the wall's ``length`` and ``height``,
+    size of a pixel along and up (``pixel_u``, ``pixel_v``), ``building`` (row of ``Facades``), ``wall`` (surface)."""
+
+    u: Floats
+    v: Floats
+    length: Floats
+    height: Floats
+    pixel_u: Floats
+    pixel_v: Floats
+    building: Ints
+    wall: Ints
+
+
+def _cover(inside_m: Floats, pixel_m: Floats) -> Floats:
+    """Share of a pixel that lies inside an edge at distance ``inside_m``."""
+    return np.clip(inside_m / pixel_m + np.float32(0.5), 0.0, 1.0)
+
+
+def shade_walls(points: WallPoints, facades: Facades, albedo_N3: Floats) -> tuple[Floats, Floats]:
+    """Return (albedo (N, 3), gloss (N,): share of light that is mirrored)."""
+    style = {field.name: getattr(facades, field.name)[points.building] for field in fields(facades)}
+    bays = np.floor((points.length - np.float32(0.5)) / style["bay_m"])
+    across = (points.u - np.float32(0.5) * (points.length - bays * style["bay_m"])) / style["bay_m"]
+    column = np.floor(across)
+    off_u = np.abs(across - column - np.float32(0.5)) * style["bay_m"]
+    level = np.floor(points.v / style["floor_m"])
+    up = points.v - level * style["floor_m"]
+    in_grid = (column >= 0) & (column < bays) & (level < style["floors"])
+    draw = hash01(points.wall, (column + 64).astype(np.int32), (level + 8).astype(np.int32))
+
+    albedo = _plain_wall(points, style, albedo_N3)
+    albedo = _bands(points, style, albedo, up, level)
+    albedo = _balconies(points, style, albedo, up, off_u, in_grid & (level > 0), column)
+    street = in_grid & (level == 0)
+    is_shop = street & (style["is_shop"] > 0)
+    is_door = street & ~is_shop & (hash01(points.wall, (column + 64).astype(np.int32), 77) < 0.22)
+    half = np.where(is_shop, 0.44 * style["bay_m"], np.where(is_door, np.float32(0.55), 0.5 * style["window_m"]))
+    foot = np.where(is_shop, np.float32(0.35), np.where(is_door, np.float32(0.0), style["sill_m"]))
+    head = np.where(is_shop, np.minimum(style["floor_m"] - 0.9, 2.7), np.where(is_door, np.float32(2.15), foot + style["tall_m"]))
+    frame = _opening(points, style, off_u, up, half + 0.12, foot - 0.12, head + 0.12) * in_grid
+    pane = _opening(points, style, off_u, up, half, foot, head) * in_grid
+    trim = np.where(style["trim"] > 0.3, style["trim"], np.float32(0.06))
+    albedo = albedo + (trim[:, None] - albedo) * frame[:, None]
+    glass, gloss = _panes(points, style, albedo_N3, draw, is_door, is_shop, head - up, off_u)
+    albedo = albedo + (glass - albedo) * pane[:, None]
+    return _signs(points, style, albedo, is_shop, up, head, column), gloss * pane
+
+
+def _opening(
+    points: WallPoints, style: dict[str, Floats], off_u: Floats, up: Floats, half: Floats, foot: Floats, head: Floats
+) -> Floats:
+    """Share of a pixel inside a rectangle of each bay and floor; its mean where pixels are larger than bays."""
+    sharp = _cover(half - off_u, points.pixel_u) * _cover(np.minimum(up - foot, head - up), points.pixel_v)
+    mean = 2.0 * half * (head - foot) / (style["bay_m"] * style["floor_m"])
+    coarse = np.clip(np.maximum(points.pixel_u / style["bay_m"], points.pixel_v / style["floor_m"]) * 2.0 - 0.6, 0.0, 1.0)
+    result: Floats = np.where(half > 0.13, sharp + (mean - sharp) * coarse, np.float32(0.0))
+    return result
+
+
+def _plain_wall(points: WallPoints, style: dict[str, Floats], albedo_N3: Floats) -> Floats:
+    stain = lookup(tile_noise(43, 1.1), points.u * 9.0 + style["seed"], points.v * 6.0)
+    streak = lookup(tile_noise(44, 0.8), points.u * 14.0 + style["seed"], points.v * 0.8)
+    bright = 1.0 + 0.14 * stain + 0.08 * streak
+    for position, pixel, spacing in (
+        (points.u, points.pixel_u, style["joint_u_m"]),
+        (points.v, points.pixel_v, style["joint_v_m"]),
+    ):
+        safe = np.maximum(spacing, np.float32(0.01))
+        share = position / safe
+        off = np.abs(share - np.floor(share) - np.float32(0.5)) * safe
+        line = _cover(off - np.float32(0.46) * safe, pixel) * np.clip(2.0 - 3.0 * pixel / safe, 0.0, 1.0)
+        bright = bright - np.where(spacing > 0, style["joint"] * line, np.float32(0.0))
+    bright = bright * np.where(points.v < 0.6, np.float32(0.72), np.float32(1.0))
+    result: Floats = albedo_N3 * bright[:, None]
+    return result
+
+
+def _bands(points: WallPoints, style: dict[str, Floats], albedo: Floats, up: Floats, level: Floats) -> Floats:
+    """String courses at the floors and a cornice at the top."""
+    course = _cover(np.float32(0.14) - np.minimum(up, style["floor_m"] - up), points.pixel_v) * style["course"]
+    course = course * ((level > 0) & (points.v < points.height))
+    cornice = _cover(np.float32(0.22) - np.abs(points.v - points.height), points.pixel_v)
+    share = np.maximum(course, cornice * np.float32(0.8))
+    tone = albedo * np.float32(0.55) + style["trim"][:, None] * np.float32(0.4)
+    return albedo + (tone - albedo) * share[:, None]
+
+
+def _balconies(
+    points: WallPoints, style: dict[str, Floats], albedo: Floats, up: Floats, off_u: Floats,
+    in_grid: npt.NDArray[np.bool_], column: Floats,
+) -> Floats:  # fmt: skip
+    pattern = hash01(style["seed"].astype(np.int32), (column + 64).astype(np.int32), 78)
+    has = in_grid & (pattern < style["balcony"])
+    if not has.any():
+        return albedo
+    wide = _cover(np.float32(0.42) * style["bay_m"] - off_u, points.pixel_u) * has
+    rail = _cover(np.minimum(np.float32(1.0) - up, up + 0.05), points.pixel_v)
+    shade = _cover(np.minimum(style["floor_m"] - up, up - style["floor_m"] + 0.5), points.pixel_v)
+    dark = albedo * (1.0 - np.float32(0.45) * (shade * wide))[:, None]
+    return dark + (style["trim"][:, None] * np.float32(0.8) - dark) * (np.float32(0.75) * rail * wide)[:, None]
+
+
+def _panes(
+    points: WallPoints, style: dict[str, Floats], albedo_N3: Floats, draw: Floats, is_door: npt.NDArray[np.bool_],
+    is_shop: npt.NDArray[np.bool_], below_head: Floats, off_u: Floats,
+) -> tuple[Floats, Floats]:  # fmt: skip
+    """Colour and gloss of what fills an opening: dark rooms, curtains, blinds, tinted glass, doors."""
+    is_glass = style["is_glass"] > 0
+    dark = np.float32(0.025) + np.float32(0.05) * draw
+    curtain = (draw > 0.72) & ~is_shop & ~is_glass & (below_head < style["tall_m"] * (draw - 0.4) * 1.6)
+    tone = np.where(curtain, np.float32(0.35), dark)
+    tone = np.where(below_head < 0.16, tone * np.float32(0.5), tone)
+    mullion = _cover(np.float32(0.035) - off_u, points.pixel_u) * (style["window_m"] > 1.0) * ~is_shop
+    tone = tone + (np.float32(0.3) * style["trim"] - tone) * mullion
+    colour = tone[:, None] * np.array([0.92, 1.0, 1.08], dtype=np.float32)
+    tinted = albedo_N3 * (np.float32(0.22) + np.float32(0.16) * draw)[:, None]
+    colour = np.where(is_glass[:, None] & ~is_shop[:, None], tinted, colour)
+    door = np.float32(0.03) + np.float32(0.3) * np.stack([hash01(points.wall, key) ** 2 for key in (71, 72, 73)], axis=1)
+    colour = np.where(is_door[:, None], door, colour)
+    gloss = np.where(is_door | curtain, np.float32(0.03), np.where(is_glass, np.float32(0.42), np.float32(0.2)))
+    return colour, gloss
+
+
+def _signs(
+    points: WallPoints, style: dict[str, Floats], albedo: Floats, is_shop: npt.NDArray[np.bool_], up: Floats,
+    head: Floats, column: Floats,
+) -> Floats:  # fmt: skip
+    """Coloured boards over shop fronts, one for a few bays."""
+    if not is_shop.any():
+        return albedo
+    unit = (np.floor(column / 3.0) + 32).astype(np.int32)
+    board = np.stack([hash01(points.wall, unit, key) for key in (74, 75, 76)], axis=1)
+    board = np.float32(0.04) + np.float32(0.55) * board * board
+    share = _cover(np.minimum(up - head - 0.12, head + 0.72 - up), points.pixel_v) * is_shop
+    return albedo + (board - albedo) * share[:, None]

@@ -1,0 +1,235 @@
+"""Buildings as meshes: walls from footprints, flat roofs with parapets and machines, gables, hips and church towers."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from gleam_common.synthcity.mesh import MeshBuilder, Part, albedo_of
+from gleam_common.synthcity.model import Building
+from gleam_common.synthcity.noise import hash01
+
+__all__ = ["add_boxes", "add_buildings"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+_EAVES_M = 0.35
+
+
+def add_buildings(builder: MeshBuilder, buildings: tuple[Building, ...]) -> None:
+    """Add walls and roofs of all buildings. A wall's surface has its foot as origin, runs along its wall from left
+    to right as seen from outside, and has (length, height without parapet) as its size."""
+    if not buildings:
+        return
+    shapes = shapely.orient_polygons(np.array([building.footprint for building in buildings], dtype=object))
+    flat = np.array([building.roof == "flat" or not _is_quad(building) for building in buildings])
+    _add_walls(builder, buildings, shapes, flat)
+    _add_flat_roofs(builder, [b for b, is_flat in zip(buildings, flat, strict=True) if is_flat], shapes[flat])
+    for index in np.flatnonzero(~flat).tolist():
+        _add_pitched_roof(builder, buildings[index], shapely.get_coordinates(shapes[index])[:4])
+    for building, shape in zip(buildings, shapes, strict=True):
+        if building.use == "church":
+            _add_spire(builder, building, shapely.get_coordinates(shape.exterior)[:-1])
+
+
+def parapet_m(buildings: list[Building] | tuple[Building, ...]) -> Floats:
+    """Height of the walls above a flat roof."""
+    return 0.3 + 0.7 * hash01([b.seed for b in buildings], 11).astype(np.float64)
+
+
+def _is_quad(building: Building) -> bool:
+    return len(building.footprint.exterior.coords) == 5 and not building.footprint.interiors
+
+
+def _albedos(colours: list[str]) -> Floats:
+    return np.array([albedo_of(colour) for colour in colours]).reshape(-1, 3)
+
+
+def _edges(shapes: npt.NDArray[np.object_]) -> tuple[Floats, Floats, Ints]:
+    """Start (N, 2), end (N, 2) and polygon number of every edge of every ring, the inside on the left."""
+    rings, owner = shapely.get_rings(shapes, return_index=True)
+    coords, ring = shapely.get_coordinates(rings, return_index=True)
+    joined = ring[1:] == ring[:-1]
+    return coords[:-1][joined], coords[1:][joined], owner[ring[:-1][joined]]
+
+
+def _add_walls(
+    builder: MeshBuilder, buildings: tuple[Building, ...], shapes: npt.NDArray[np.object_], flat: npt.NDArray[np.bool_]
+) -> None:
+    start, end, owner = _edges(shapes)
+    length = np.linalg.norm(end - start, axis=1)
+    keep = length > 0.05
+    start, end, owner, length = start[keep], end[keep], owner[keep], length[keep]
+    height = np.array([b.height_m for b in buildings])
+    top = (height + np.where(flat, parapet_m(buildings), 0.0))[owner]
+    surface = builder.add_surfaces(
+        Part.WALL,
+        np.array([b.item_id for b in buildings])[owner],
+        _albedos([b.colour or "light grey" for b in buildings])[owner],
+        np.array([b.seed for b in buildings])[owner],
+        np.column_stack([start, np.zeros(len(start))]),
+        (end - start) / length[:, None],
+        np.column_stack([length, height[owner]]),
+    )
+    corner = np.empty((len(start), 4, 3))
+    corner[:, 0, :2] = corner[:, 3, :2] = start
+    corner[:, 1, :2] = corner[:, 2, :2] = end
+    corner[:, :2, 2] = 0.0
+    corner[:, 2:, 2] = top[:, None]
+    builder.add_quads(corner, surface)
+
+
+def _add_flat_roofs(builder: MeshBuilder, buildings: list[Building], shapes: npt.NDArray[np.object_]) -> None:
+    if not buildings:
+        return
+    box = shapely.get_coordinates(shapely.oriented_envelope(shapes)).reshape(-1, 5, 2)
+    side = box[:, 1] - box[:, 0], box[:, 2] - box[:, 1]
+    length = np.stack([np.linalg.norm(part, axis=1) for part in side], axis=1)
+    long_first = length[:, 0] >= length[:, 1]
+    along = np.where(long_first[:, None], side[0], side[1]) / np.maximum(length.max(axis=1), 1e-6)[:, None]
+    height = np.array([b.height_m for b in buildings])
+    surface = builder.add_surfaces(
+        Part.FLAT_ROOF,
+        [b.item_id for b in buildings],
+        _albedos([b.roof_colour or "grey" for b in buildings]),
+        [b.seed for b in buildings],
+        np.column_stack([box[:, 1], height]),
+        along,
+        np.column_stack([length.max(axis=1), length.min(axis=1)]),
+    )
+    parts, owner = shapely.get_parts(shapely.constrained_delaunay_triangles(shapes), return_index=True)
+    corner = shapely.get_coordinates(parts).reshape(-1, 4, 2)[:, :3]
+    vertex = np.dstack([corner, np.broadcast_to(height[owner][:, None, None], (len(parts), 3, 1))])
+    builder.add_faces(vertex, np.arange(3 * len(parts)).reshape(-1, 3), surface[owner])
+    _add_machines(builder, buildings, shapes, box)
+
+
+def _add_machines(
+    builder: MeshBuilder, buildings: list[Building], shapes: npt.NDArray[np.object_], box: Floats
+) -> None:
+    """Boxes on flat roofs: stair heads, air conditioners; up to six each, where they fit."""
+    seeds = np.array([b.seed for b in buildings])
+    tries = np.arange(6)[:, None]
+    share = [0.1 + 0.8 * hash01(seeds[None, :], tries, key).astype(np.float64) for key in (21, 22)]
+    a, b, origin = box[:, 1] - box[:, 0], box[:, 2] - box[:, 1], box[:, 0]
+    centre = origin + share[0][..., None] * a + share[1][..., None] * b
+    half = 0.5 + 1.8 * hash01(seeds[None, :], tries, 23).astype(np.float64) ** 2
+    unit = a / np.maximum(np.linalg.norm(a, axis=1, keepdims=True), 1e-6)
+    across = np.stack([-unit[:, 1], unit[:, 0]], axis=1)
+    stretch = 0.7 + hash01(seeds[None, :], tries, 24).astype(np.float64)
+    step_u, step_v = (half * stretch)[..., None] * unit, half[..., None] * across
+    corner = np.stack(
+        [centre - step_u - step_v, centre + step_u - step_v, centre + step_u + step_v, centre - step_u + step_v], axis=2
+    )
+    wanted = hash01(seeds[None, :], tries, 25) < np.clip(shapely.area(shapes) / 500.0, 0.15, 0.9)
+    fits = shapely.contains_properly(np.broadcast_to(shapes, wanted.shape), shapely.polygons(corner)) & wanted
+    which = np.broadcast_to(np.arange(len(buildings)), wanted.shape)[fits]
+    low = np.array([b.height_m for b in buildings])[which]
+    rise = 0.7 + 1.9 * hash01(seeds[which], tries[:, :1].repeat(len(buildings), 1)[fits], 26)
+    grey = 0.12 + 0.4 * hash01(seeds[which], 27)[:, None] * np.ones(3)
+    surface = builder.add_surfaces(
+        Part.FITTING,
+        np.array([b.item_id for b in buildings])[which],
+        grey,
+        seeds[which],
+        np.column_stack([centre[fits], low]),
+        unit[which],
+    )
+    add_boxes(builder, corner[fits], low, low + rise, surface)
+
+
+def add_boxes(builder: MeshBuilder, corner_N42: Floats, low_N: Floats, high_N: Floats, surface: npt.ArrayLike) -> None:
+    """Add upright boxes without floors from their outlines (counter-clockwise) and heights."""
+    count = len(corner_N42)
+    owner = np.broadcast_to(np.asarray(surface, dtype=np.int32), (count,))
+    level = [np.broadcast_to(z[:, None, None], (count, 4, 1)) for z in (low_N, high_N)]
+    floor, lid = (np.concatenate([corner_N42, z], axis=2) for z in level)
+    builder.add_quads(lid, owner)
+    sides = np.stack([floor, np.roll(floor, -1, axis=1), np.roll(lid, -1, axis=1), lid], axis=2)
+    builder.add_quads(sides.reshape(-1, 4, 3), np.repeat(owner, 4))
+
+
+def _add_pitched_roof(builder: MeshBuilder, building: Building, corner_42: Floats) -> None:
+    """A gable or hip over a four-cornered footprint; the ridge joins the middles of the two shorter sides."""
+    side = np.linalg.norm(np.roll(corner_42, -1, axis=0) - corner_42, axis=1)
+    if side[0] + side[2] > side[1] + side[3]:
+        corner_42 = np.roll(corner_42, -1, axis=0)
+    a, b, c, d = corner_42
+    width = (np.linalg.norm(b - a) + np.linalg.norm(d - c)) / 2
+    slope = 0.5 + 0.4 * float(hash01(building.seed, 12)[0])
+    rise = min(slope * width / 2, 7.0)
+    start, end = (a + b) / 2, (c + d) / 2
+    ridge = end - start
+    length = float(np.linalg.norm(ridge))
+    unit = ridge / max(length, 1e-6)
+    inset = min(width / 2, 0.48 * length) if building.roof == "hip" else -_EAVES_M
+    centre = corner_42.mean(axis=0)
+    spread = [p + _EAVES_M * np.sign((p - centre) @ unit) * unit + _EAVES_M * _outward(p, centre, unit) for p in corner_42]
+    foot = building.height_m - _EAVES_M * rise / (width / 2)
+    eaves = [np.array([*p, foot]) for p in spread]
+    low, high = (np.array([*p, building.height_m + rise]) for p in (start + inset * unit, end - inset * unit))
+    surface = builder.add_surfaces(
+        Part.PITCHED_ROOF, [building.item_id], albedo_of(building.roof_colour or "dark grey"), building.seed,
+        [*centre, building.height_m], unit, (length, width),
+    )  # fmt: skip
+    builder.add_quads([[eaves[1], eaves[2], high, low], [eaves[3], eaves[0], low, high]], surface)
+    if building.roof == "hip":
+        builder.add_faces([eaves[0], eaves[1], low, eaves[2], eaves[3], high], [[0, 1, 2], [3, 4, 5]], surface)
+        return
+    _add_gable_ends(builder, building, np.array([[a, b], [c, d]]), rise)
+    _add_chimney(builder, building, (start + end) / 2 + 0.3 * ridge * (float(hash01(building.seed, 13)[0]) - 0.5), rise)
+
+
+def _outward(point: Floats, centre: Floats, unit: Floats) -> Floats:
+    across = np.array([-unit[1], unit[0]])
+    side: Floats = np.sign((point - centre) @ across) * across
+    return side
+
+
+def _add_gable_ends(builder: MeshBuilder, building: Building, ends_222: Floats, rise: float) -> None:
+    for a, b in ends_222:
+        length = max(float(np.linalg.norm(b - a)), 1e-6)
+        surface = builder.add_surfaces(
+            Part.WALL, [building.item_id], albedo_of(building.colour or "light grey"), building.seed,
+            [*a, 0.0], (b - a) / length, (length, building.height_m),
+        )  # fmt: skip
+        high = np.array([*((a + b) / 2), building.height_m + rise])
+        builder.add_faces(
+            [[*a, building.height_m], [*b, building.height_m], high], [[0, 1, 2]], surface
+        )
+
+
+def _add_chimney(builder: MeshBuilder, building: Building, at_2: Floats, rise: float) -> None:
+    if building.use != "house" or hash01(building.seed, 14)[0] < 0.4:
+        return
+    surface = builder.add_surfaces(Part.FITTING, [building.item_id], (0.16, 0.08, 0.06), building.seed, [*at_2, 0.0])
+    square = at_2 + 0.45 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+    top = building.height_m + rise
+    add_boxes(builder, square[None], np.array([building.height_m]), np.array([top + 0.9]), surface)
+
+
+def _add_spire(builder: MeshBuilder, building: Building, ring_N2: Floats) -> None:
+    """A church tower over the middle of the footprint's shortest long-enough side, with a pointed roof."""
+    edge = np.roll(ring_N2, -1, axis=0) - ring_N2
+    length = np.linalg.norm(edge, axis=1)
+    pick = int(np.argmin(np.where(length > 4.0, length, np.inf)))
+    unit = edge[pick] / max(float(length[pick]), 1e-6)
+    half = float(np.clip(0.28 * length[pick], 1.8, 4.0))
+    inward = np.array([-unit[1], unit[0]])
+    centre = ring_N2[pick] + edge[pick] / 2 + inward * (half - 0.4)
+    square = np.array([centre + half * (u * unit + v * inward) for u, v in ((-1, -1), (1, -1), (1, 1), (-1, 1))])
+    top = building.height_m * 1.5 + 8.0
+    seed = building.seed
+    for a, b in zip(square, np.roll(square, -1, axis=0), strict=True):
+        wall = builder.add_surfaces(
+            Part.WALL, [building.item_id], albedo_of(building.colour or "cream"), seed, [*a, 0.0], (b - a) / (2 * half),
+            (2 * half, top),
+        )  # fmt: skip
+        builder.add_quads([[[*a, 0.0], [*b, 0.0], [*b, top], [*a, top]]], wall)
+    roof = builder.add_surfaces(
+        Part.PITCHED_ROOF, [building.item_id], albedo_of(building.roof_colour or "dark grey"), seed, [*centre, top], unit
+    )
+    tip = np.array([*centre, top + 4.5 * half])
+    eaves = np.column_stack([centre + 1.12 * (square - centre), np.full(4, top)])
+    builder.add_faces(np.vstack([eaves, tip]), [[0, 1, 4], [1, 2, 4], [2, 3, 4], [3, 0, 4]], roof)

@@ -1,0 +1,127 @@
+"""Trees as meshes: lumpy crowns that are later shot full of holes by a leaf mask (see foliage), and trunks."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from gleam_common.synthcity.masonry import add_boxes
+from gleam_common.synthcity.mesh import MeshBuilder, Part
+from gleam_common.synthcity.model import Tree
+from gleam_common.synthcity.noise import hash01
+
+__all__ = ["add_trees"]
+
+Floats = npt.NDArray[np.float64]
+_VARIANTS = 8
+
+
+def add_trees(builder: MeshBuilder, trees: tuple[Tree, ...]) -> None:
+    """Add a crown and a trunk for each tree. A crown's surface has the crown's centre as origin, and its horizontal
+    and vertical radius as its size."""
+    for species, part in (("broadleaf", Part.BROADLEAF), ("conifer", Part.CONIFER)):
+        group = [tree for tree in trees if tree.species == species]
+        if group:
+            _add_group(builder, group, part)
+
+
+def _add_group(builder: MeshBuilder, trees: list[Tree], part: Part) -> None:
+    ids = np.array([tree.item_id for tree in trees])
+    foot = np.array([(tree.x_m, tree.y_m) for tree in trees])
+    height, radius = (np.array([getattr(tree, name) for tree in trees]) for name in ("height_m", "radius_m"))
+    bare = np.minimum(0.22 * height, 2.4) if part is Part.BROADLEAF else np.minimum(0.08 * height, 0.8)
+    half = (height - bare) / 2
+    centre = np.column_stack([foot, bare + half])
+    crown = builder.add_surfaces(
+        part, ids, _crown_albedo(ids, part), ids, centre, (1.0, 0.0), np.column_stack([radius, half])
+    )
+    variant = (hash01(ids, 31) * _VARIANTS).astype(int)
+    turn = hash01(ids, 32).astype(np.float64) * 2 * np.pi
+    for number in range(_VARIANTS):
+        chosen = np.flatnonzero(variant == number)
+        vertex, face = _broadleaf(number) if part is Part.BROADLEAF else _conifer(number)
+        _add_copies(builder, vertex, face, centre[chosen], radius[chosen], half[chosen], turn[chosen], crown[chosen])
+    trunk = builder.add_surfaces(Part.TRUNK, ids, (0.075, 0.055, 0.042), ids, np.column_stack([foot, np.zeros(len(ids))]))
+    square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * np.clip(0.022 * height, 0.08, 0.3)[:, None, None]
+    add_boxes(builder, foot[:, None, :] + square, np.zeros(len(ids)), bare + 0.6 * half, trunk)
+
+
+def _crown_albedo(ids: npt.NDArray[np.int64], part: Part) -> Floats:
+    """Greens of a tree's own; the season turns them (see foliage)."""
+    tint = hash01(ids, 33).astype(np.float64)[:, None]
+    light = 0.75 + 0.5 * hash01(ids, 34).astype(np.float64)[:, None]
+    if part is Part.CONIFER:
+        return light * ((1 - tint) * np.array([0.030, 0.062, 0.034]) + tint * np.array([0.022, 0.055, 0.045]))
+    return light * ((1 - tint) * np.array([0.075, 0.125, 0.035]) + tint * np.array([0.045, 0.100, 0.035]))
+
+
+def _add_copies(
+    builder: MeshBuilder, vertex: Floats, face: npt.NDArray[np.int64], centre: Floats, radius: Floats, half: Floats,
+    turn: Floats, surface: npt.NDArray[np.int32],
+) -> None:  # fmt: skip
+    if not len(centre):
+        return
+    cos, sin = np.cos(turn)[:, None], np.sin(turn)[:, None]
+    x, y, z = vertex.T
+    placed = np.stack(
+        [
+            centre[:, :1] + radius[:, None] * (cos * x - sin * y),
+            centre[:, 1:2] + radius[:, None] * (sin * x + cos * y),
+            centre[:, 2:] + half[:, None] * z,
+        ],
+        axis=2,
+    )
+    faces = face[None] + (np.arange(len(centre)) * len(vertex))[:, None, None]
+    builder.add_faces(placed.reshape(-1, 3), faces.reshape(-1, 3), np.repeat(surface, len(face)))
+
+
+@cache
+def _broadleaf(variant: int) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """A lumpy ball of 80 triangles, radius about 1."""
+    rng = np.random.default_rng([7301, variant])
+    vertex, face = _icosphere()
+    lumps = rng.standard_normal((7, 3))
+    lumps /= np.linalg.norm(lumps, axis=1, keepdims=True)
+    bump = np.max(np.exp(4.0 * (vertex @ lumps.T - 1.0)), axis=1)
+    radius = 0.72 + 0.36 * bump + rng.uniform(-0.07, 0.07, len(vertex))
+    vertex = vertex * radius[:, None]
+    vertex[:, 2] = np.clip(vertex[:, 2], -0.85, 1.0)
+    return vertex, face
+
+
+@cache
+def _icosphere() -> tuple[Floats, npt.NDArray[np.int64]]:
+    """An icosahedron with each edge halved, on the unit sphere: 42 vertices, 80 triangles."""
+    golden = (1 + 5**0.5) / 2
+    corners = [(-1, golden, 0), (1, golden, 0), (-1, -golden, 0), (1, -golden, 0)]
+    points = np.array([np.roll(corner, shift) for shift in range(3) for corner in corners], dtype=np.float64)
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    side = np.linalg.norm(points[:, None] - points[None], axis=2)
+    near = (side > 0) & (side < 1.1)
+    faces = [(i, j, k) for i in range(12) for j in range(i) for k in range(j) if near[i, j] and near[j, k] and near[i, k]]
+    middle = {pair: 12 + n for n, pair in enumerate((i, j) for i in range(12) for j in range(i) if near[i, j])}
+    halves = np.array([points[i] + points[j] for i, j in middle])
+    vertex = np.vstack([points, halves / np.linalg.norm(halves, axis=1, keepdims=True)])
+    small = []
+    for i, j, k in faces:
+        ij, jk, ik = middle[i, j], middle[j, k], middle[i, k]
+        small += [(i, ij, ik), (j, jk, ij), (k, ik, jk), (ij, jk, ik)]
+    return vertex, np.array(small)
+
+
+@cache
+def _conifer(variant: int) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Four stacked ragged cones, from -1 to 1 in height."""
+    rng = np.random.default_rng([7302, variant])
+    vertices, faces = [], []
+    for tier in range(4):
+        low, high, wide = -1.0 + 0.45 * tier, -0.05 + 0.36 * tier, 1.0 - 0.23 * tier
+        angle = (np.arange(7) + 0.5 * (tier % 2)) * 2 * np.pi / 7
+        reach = wide * rng.uniform(0.8, 1.08, 7)
+        rim = np.column_stack([reach * np.cos(angle), reach * np.sin(angle), low + rng.uniform(-0.06, 0.06, 7)])
+        first = 8 * tier
+        vertices += [rim, [[0.0, 0.0, min(high, 1.0)]]]
+        faces += [(first + k, first + (k + 1) % 7, first + 7) for k in range(7)]
+    return np.vstack(vertices), np.array(faces)

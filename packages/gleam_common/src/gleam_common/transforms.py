@@ -1,0 +1,168 @@
+"""From a decoded picture to what an encoder sees. Pure functions: the same key gives the same bytes anywhere.
+
+Axes: B batch, H height, W width, C channels (RGB). Pictures are uint8 HWC until :func:`normalise`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from gleam_common.augment import NO_AUGMENT, AugmentConfig
+from gleam_common.colour import change_colours
+from gleam_common.errors import ConfigError
+from gleam_common.pair_motion import crop_matrix, draw_motion, move_query, move_tile
+from gleam_common.views import View, parse_view
+
+__all__ = [
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "AugmentConfig",
+    "SeedKey",
+    "ViewSizes",
+    "eval_picture",
+    "normalise",
+    "parse_sizes",
+    "resize_picture",
+    "store_size",
+    "train_arrays",
+    "train_pair",
+    "view_sizes",
+]
+
+Picture: TypeAlias = npt.NDArray[np.uint8]
+Size: TypeAlias = tuple[int, int]
+ViewSizes: TypeAlias = Mapping[View, Size]
+"""(height, width) in pixels of each view's picture as the encoder sees it."""
+
+SeedKey: TypeAlias = tuple[int, ...]
+"""(seed, epoch, sample, ...): whole numbers >= 0 that stand for one draw."""
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+_STORE_MARGIN = 1.15
+
+
+def view_sizes(side: int) -> dict[View, Size]:
+    """Return the sizes of all views for tiles of ``side`` pixels: maps alike, photos 4:3, panoramas 2:1.
+
+    The width of photos is rounded up to a multiple of 32, which strided encoders need.
+
+    Raises:
+        ConfigError: ``side`` is not from 8 to 2048.
+    """
+    if not 8 <= side <= 2048:
+        raise ConfigError("side of the tiles", value=side, allowed="8 to 2048 pixels")
+    wide = math.ceil(side * 4 / 3 / 32) * 32
+    square = (side, side)
+    return {
+        View.SATELLITE: square,
+        View.UAV: (side, wide),
+        View.MAP: square,
+        View.PANORAMA: (side, 2 * side),
+        View.GROUND: (side, wide),
+    }
+
+
+def parse_sizes(sizes: Mapping[str, Sequence[int]]) -> dict[View, Size]:
+    """Return sizes written as ``{"uav": [96, 128], ...}``, checked.
+
+    Raises:
+        DataError: unknown view.
+        ConfigError: not two whole numbers from 8 to 4096.
+    """
+    parsed: dict[View, Size] = {}
+    for name, size in sizes.items():
+        if len(size) != 2 or not all(isinstance(side, int) and 8 <= side <= 4096 for side in size):
+            raise ConfigError(
+                f"size of view {name}", value=list(size), allowed="[height, width], 8 to 4096 pixels each"
+            )
+        parsed[parse_view(str(name))] = (size[0], size[1])
+    return parsed
+
+
+def store_size(size: Size) -> Size:
+    """Return the size at which training pictures are kept: a margin above ``size``, so that crops stay sharp."""
+    return math.ceil(size[0] * _STORE_MARGIN), math.ceil(size[1] * _STORE_MARGIN)
+
+
+def resize_picture(picture: Picture, size: Size) -> Picture:
+    """Resize HWC to ``size`` (height, width), averaging areas when shrinking; the aspect is not kept."""
+    if picture.shape[:2] == size:
+        return picture
+    shrinks = size[0] <= picture.shape[0] and size[1] <= picture.shape[1]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, size[::-1], interpolation=method), dtype=np.uint8)
+
+
+def normalise(pictures_BHWC: Picture, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Return float32 BCHW of uint8 BHWC: scaled to [0, 1], minus ``mean``, divided by ``std`` (one per channel).
+
+    The memory stays channels-last, which convolutions on CPUs prefer.
+    """
+    batch = torch.from_numpy(pictures_BHWC).permute(0, 3, 1, 2).float()
+    mean_C11 = torch.tensor(mean, dtype=torch.float32).view(3, 1, 1) * 255
+    std_C11 = torch.tensor(std, dtype=torch.float32).view(3, 1, 1) * 255
+    return batch.sub_(mean_C11).div_(std_C11)
+
+
+def eval_picture(
+    picture_HWC: Picture,
+    view: View,
+    size: Size | ViewSizes,
+    mean: Sequence[float] = IMAGENET_MEAN,
+    std: Sequence[float] = IMAGENET_STD,
+) -> Tensor:
+    """Return float32 CHW of a decoded picture as the encoder sees it outside training: resized and normalised.
+
+    Args:
+        picture_HWC: uint8 RGB of any size.
+        view: what the picture is; chooses its size when ``size`` is a mapping.
+        size: (height, width), or a mapping by view.
+        mean: per channel, in [0, 1].
+        std: per channel, in [0, 1].
+    """
+    target = size if isinstance(size, tuple) else size[view]
+    return normalise(resize_picture(picture_HWC, target)[None], mean, std)[0]
+
+
+def train_arrays(
+    query_HWC: Picture, gallery_HWC: Picture, view: View, sizes: ViewSizes, seed_key: SeedKey, augment: AugmentConfig
+) -> tuple[Picture, Picture]:
+    """Return the changed query and tile as uint8 HWC; a function of its arguments alone.
+
+    Tile and query are turned and mirrored together (:mod:`gleam_common.pair_motion`), then cropped and recoloured each
+    for itself. Pictures that already have :func:`store_size` are not resized twice.
+    """
+    query = resize_picture(query_HWC, store_size(sizes[view]))
+    tile = resize_picture(gallery_HWC, store_size(sizes[View.SATELLITE]))
+    if augment == NO_AUGMENT:
+        return resize_picture(query, sizes[view]), resize_picture(tile, sizes[View.SATELLITE])
+    rng = np.random.default_rng(seed_key)
+    motion = draw_motion(view, augment, rng)
+    query = move_query(query, view, motion, crop_matrix(augment.crop, rng), sizes[view])
+    tile = move_tile(tile, motion, crop_matrix(augment.crop, rng), sizes[View.SATELLITE])
+    return change_colours(query, augment, rng), change_colours(tile, augment, rng)
+
+
+def train_pair(
+    query_HWC: Picture,
+    gallery_HWC: Picture,
+    view: View,
+    sizes: ViewSizes,
+    seed_key: SeedKey,
+    augment: AugmentConfig,
+    mean: Sequence[float] = IMAGENET_MEAN,
+    std: Sequence[float] = IMAGENET_STD,
+) -> tuple[Tensor, Tensor]:
+    """Return the changed query and tile as normalised float32 CHW; see :func:`train_arrays`."""
+    query, tile = train_arrays(query_HWC, gallery_HWC, view, sizes, seed_key, augment)
+    return normalise(query[None], mean, std)[0], normalise(tile[None], mean, std)[0]

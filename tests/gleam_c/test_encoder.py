@@ -1,0 +1,82 @@
+"""Encoders: presets, shapes for every view, unit length, and words for what cannot be built."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from gleam_c.encoder import EncoderConfig, create_encoder, list_encoders, preset
+from gleam_common.errors import ConfigError, ModelError
+from gleam_common.views import View
+
+SIZES = {str(view): [64, 64] for view in View} | {"panorama": [64, 128]}
+
+
+def config(**changes: object) -> EncoderConfig:
+    return EncoderConfig(**{"backbone": "test_convnext", "sizes": SIZES, "embedding_dim": 16, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pooling": "backbone"},
+        {"pooling": "gem"},
+        {"pooling": "grid", "grid": 2},
+        {"pooling": "grid", "grid": 2, "stage": 2},
+        {"pooling": "backbone", "embedding_dim": 0},
+        {"backbone": "test_vit", "backbone_options": {"dynamic_img_size": True}, "pooling": "backbone"},
+    ],
+)
+def test_every_view_gets_an_embedding_of_length_one(changes: dict[str, object]) -> None:
+    encoder = create_encoder(config(**changes)).eval()
+    for view in View:
+        embedding = encoder(torch.randn(2, 3, *encoder.sizes[view]))
+        assert embedding.shape == (2, encoder.dim)
+        torch.testing.assert_close(embedding.norm(dim=1), torch.ones(2))
+
+
+def test_grid_pooling_knows_where_things_are() -> None:
+    torch.manual_seed(0)
+    picture = torch.randn(1, 3, 64, 64)
+    grid = create_encoder(config(pooling="grid", grid=2)).eval()
+    mean = create_encoder(config(pooling="backbone")).eval()
+    features = grid.backbone(picture)
+    assert not torch.allclose(grid._pool(features), grid._pool(features.flip(3)))
+    assert torch.allclose(mean.backbone.forward_head(features), mean.backbone.forward_head(features.flip(3)), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", list_encoders())
+def test_presets_are_sound(name: str) -> None:
+    made = preset(name)
+    assert set(made.sizes) == set(map(str, View))
+    assert made.backbone
+
+
+def test_cpu_presets_build_without_network() -> None:
+    assert not preset("nano").pretrained
+    assert create_encoder("pico").dim == 64
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "words"),
+    [
+        (lambda: create_encoder("resnet5000"), ConfigError, r"unknown encoder: 'resnet5000'; allowed: .*nano"),
+        (lambda: create_encoder(config(backbone="convnext_giant9")), ModelError, r"timm does not know .*convnext"),
+        (lambda: config(pooling="median"), ConfigError, r"unknown pooling.*'median'; allowed: backbone, gem, grid"),
+        (lambda: config(sizes={"uav": [64, 64]}), ConfigError, r"without a size for some views.*ground.*sizes:"),
+        (lambda: config(sizes=SIZES | {"uav": [8]}), ConfigError, r"size of view uav: \[8\].*\[height, width\]"),
+        (lambda: preset("nano", {"poolling": "gem"}), ConfigError, r"unknown field of encoder 'nano'.*poolling"),
+        (lambda: create_encoder(config(backbone_options={"dims": 3})), ModelError, r"timm cannot build test_convnext"),
+        (lambda: create_encoder(config(stage=1)), ConfigError, r"`stage` needs pooling gem or grid"),
+    ],
+)
+def test_bad_input_is_said(act: object, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        act()  # type: ignore[operator]
+
+
+def test_offline_pretrained_names_the_ways_out(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(ModelError, match=r"cannot be fetched.*HF_HOME.*pretrained: false"):
+        create_encoder("convnext_base_384")

@@ -1,0 +1,95 @@
+"""Rules of the house as tests: import arrows, one version, recipes inside the wheels, no machine in the repository."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ROOT / "packages"
+ALLOWED = {"gleam_common": set(), "gleam_c": {"gleam_common"}, "gleam_x": {"gleam_common"}}
+DOOR = PACKAGES / "gleam_x/src/gleam_x/matcher.py"
+
+
+def imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_a_package_imports_only_what_it_may(package: str) -> None:
+    files = list((PACKAGES / package / "src").rglob("*.py"))
+    assert files
+    for path in files:
+        allowed = ALLOWED[package] | {package} | ({"gleam_c"} if path == DOOR else set())
+        foreign = (imported(path) & set(ALLOWED)) - allowed
+        assert not foreign, f"{path.relative_to(ROOT)} imports {sorted(foreign)}"
+
+
+def projects() -> dict[str, dict[str, object]]:
+    return {
+        path.parent.name: tomllib.loads(path.read_text("utf-8"))["project"]
+        for path in sorted(PACKAGES.glob("*/pyproject.toml"))
+    }
+
+
+def test_one_version_and_exact_sibling_pins() -> None:
+    versions = {str(project["version"]) for project in projects().values()}
+    assert len(versions) == 1, versions
+    version = versions.pop()
+    for name, project in projects().items():
+        groups = [project["dependencies"], *dict(project.get("optional-dependencies", {})).values()]
+        siblings = [need for group in groups for need in group if need.startswith("gleam-")]
+        assert siblings or name == "gleam_common"
+        assert all(need.endswith(f"=={version}") for need in siblings), siblings
+
+
+def test_every_package_says_that_it_is_typed() -> None:
+    assert all((PACKAGES / name / "src" / name / "py.typed").is_file() for name in ALLOWED)
+
+
+def test_shipped_recipes_equal_the_ones_in_configs() -> None:
+    shipped = PACKAGES / "gleam_c/src/gleam_c/configs"
+    ours = {path.relative_to(ROOT / "configs"): path.read_bytes() for path in (ROOT / "configs").rglob("*.yaml")}
+    theirs = {path.relative_to(shipped): path.read_bytes() for path in shipped.rglob("*.yaml")}
+    assert ours
+    assert ours == theirs
+
+
+def test_help_answers_before_lightning_could_be_imported() -> None:
+    best = 9.0
+    for _ in range(3):
+        start = time.perf_counter()
+        words = [sys.executable, "-c", "import sys; sys.argv=['gleam-c','--help']; from gleam_c.cli import main; main()"]
+        done = subprocess.run(words, check=True, capture_output=True, text=True)
+        best = min(best, time.perf_counter() - start)
+    assert "train" in done.stdout
+    assert best < 0.3
+
+
+def test_no_registry_and_no_path_of_a_machine_in_the_repository() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    registry = re.compile(r"pypi\.org|pythonhosted|download\.pytorch\.org|registry\.npmjs|index-url *=", re.IGNORECASE)
+    machine = re.compile(r"/(root|home|work)/[a-z.]+/")
+    for name in filter(None, listed):
+        path = ROOT / name
+        if name in ("uv.lock", "LICENSE", "tests/test_house.py") or not path.is_file():
+            continue
+        try:
+            text = path.read_text("utf-8")
+        except UnicodeDecodeError:
+            continue
+        assert not registry.search(text), name
+        assert not machine.search(text), name
