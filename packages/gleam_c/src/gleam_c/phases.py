@@ -72,7 +72,7 @@ def run_phase(
     module, data, total_steps = _prepare(recipe, phase, start)
     progress = PhaseProgress(title, total_steps, phase.batch_size)
     trainer = L.Trainer(
-        **_hardware(recipe),
+        **_hardware(recipe, phase),
         max_epochs=phase.epochs,
         max_steps=recipe.trainer.fast_dev_steps or -1,
         use_distributed_sampler=False,
@@ -130,7 +130,7 @@ def _prepare(
     return module, data, total_steps
 
 
-def _hardware(recipe: Recipe) -> dict[str, Any]:
+def _hardware(recipe: Recipe, phase: PhaseConfig) -> dict[str, Any]:
     config = recipe.trainer
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -139,7 +139,7 @@ def _hardware(recipe: Recipe) -> dict[str, Any]:
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     torch.set_num_threads(config.threads_per_process)
     return {
-        "strategy": create_strategy(config),
+        "strategy": create_strategy(config, phase.batch_size // config.processes),
         "accelerator": "gpu" if config.on_gpu else "cpu",
         "devices": config.processes,
         "precision": config.precision,

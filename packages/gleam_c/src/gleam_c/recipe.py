@@ -9,6 +9,7 @@ from typing import Any
 
 from gleam_common.errors import ConfigError
 from gleam_common.augment import AugmentConfig
+from gleam_common.synthcity.world import WorldConfig
 from gleam_common.views import View, parse_view
 
 from gleam_c.strategy import TrainerConfig
@@ -104,6 +105,7 @@ class Recipe:
         phases: trained one after another, each from the weights of the one before.
         about: what the recipe reproduces and what came out.
         seed: of weights, order and augmentation.
+        world: the embedded world to make in ``catalog`` when it is not there; none for real data.
         catalog: folder with gallery.parquet and queries.parquet.
         root: folder that the pictures' paths start from; empty for the catalog itself.
         cache: folder for decoded pictures; empty decodes each picture each time.
@@ -123,6 +125,7 @@ class Recipe:
     phases: list[PhaseConfig]
     about: AboutConfig = field(default_factory=AboutConfig)
     seed: int = 1
+    world: WorldConfig | None = None
     catalog: str = "data/synthcity"
     root: str = ""
     cache: str = ""

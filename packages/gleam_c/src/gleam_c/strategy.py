@@ -111,8 +111,8 @@ def _rank_as_device_index(strategy: DeepSpeedStrategy) -> Iterator[None]:
         strategy.parallel_devices = devices
 
 
-def create_strategy(config: TrainerConfig) -> Strategy | str:
-    """Return the Lightning strategy of ``config``.
+def create_strategy(config: TrainerConfig, pairs_per_process: int) -> Strategy:
+    """Return the Lightning strategy of ``config`` for batches of ``pairs_per_process``.
 
     Raises:
         ConfigError: when DeepSpeed is asked for and not installed.
@@ -126,10 +126,10 @@ def create_strategy(config: TrainerConfig) -> Strategy | str:
             "strategy 'deepspeed' needs DeepSpeed, which is not installed",
             fix="pip install deepspeed (Linux only), or use `--trainer.strategy ddp`",
         )
-    return _deepspeed(config)
+    return _deepspeed(config, pairs_per_process)
 
 
-def _deepspeed(config: TrainerConfig) -> DeepSpeedStrategy:
+def _deepspeed(config: TrainerConfig, pairs_per_process: int) -> DeepSpeedStrategy:
     if not config.on_gpu:
         os.environ["DS_ACCELERATOR"] = "cpu"
     options: dict[str, Any] = {
@@ -139,6 +139,7 @@ def _deepspeed(config: TrainerConfig) -> DeepSpeedStrategy:
             "zero_allow_untested_optimizer": True,
             "zero_force_ds_cpu_optimizer": False,
             "steps_per_print": 2**31 - 1,
+            "train_micro_batch_size_per_gpu": pairs_per_process,
         },
         "logging_level": logging.ERROR,
     }

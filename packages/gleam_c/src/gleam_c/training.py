@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -10,14 +11,22 @@ from typing import Any
 
 import torch
 import yaml
-from gleam_common.artifacts import open_stage, write_atomic, write_json
+from gleam_common.artifacts import open_stage, read_json, write_atomic, write_json
 from gleam_common.catalog import Catalog
+from gleam_common.report.page import write_report
+from gleam_common.report.results_table import results_table
+from gleam_common.synthcity.baseline import colour_recall
+from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from gleam_c.encoder import EncoderConfig, create_encoder, preset
+from gleam_c.encoder import Encoder, create_encoder, preset
+from gleam_c.evaluate import evaluate_catalog, write_predictions
+from gleam_c.model_card import model_card
 from gleam_c.model_folder import load_encoder, save_encoder
 from gleam_c.phases import PhaseFolder, read_weights, run_phase
 from gleam_c.recipe import Recipe
+from gleam_c.run_log import read_curves
+from gleam_c.validation import ValidationRecall
 
 __all__ = ["train"]
 
@@ -25,19 +34,22 @@ __all__ = ["train"]
 def train(recipe: Recipe, out: Path, *, overwrite: bool = False) -> None:
     """Run a recipe into the folder ``out``; see DESIGN section 3 for what it holds afterwards.
 
-    Every process runs this function: Lightning starts the others with the same command line. Rank 0 alone writes,
-    evaluates and reports.
+    Every process runs this function: Lightning starts the others with the same command line. Rank 0 alone makes the
+    world, writes, evaluates and reports.
 
     Raises:
         ArtifactError: when ``out`` holds a run of another recipe, unless ``overwrite``.
         DataError: when the catalog or a split of it is missing.
     """
     started = time.perf_counter()
+    if _is_first_process():
+        _make_world(recipe)
     catalog = Catalog.read(recipe.catalog, recipe.root or None)
-    train_catalog = catalog.select(split=recipe.train_split)
+    for split in filter(None, (recipe.train_split, recipe.test_split, recipe.val_split)):
+        catalog.select(split=split)
     if _is_first_process():
         _open_run(recipe, out, overwrite)
-    weights = _run_phases(recipe, train_catalog, catalog, out)
+    weights = _run_phases(recipe, catalog, out)
     if _is_first_process():
         torch.set_num_threads(recipe.trainer.processes * recipe.trainer.threads_per_process)
         _finish(recipe, catalog, out, weights, started)
@@ -47,8 +59,86 @@ def _is_first_process() -> bool:
     return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
 
 
+def _make_world(recipe: Recipe) -> None:
+    if recipe.world is not None:
+        from gleam_common.synthcity.build import build_world
+
+        build_world(recipe.world, recipe.catalog)
+
+
 def _open_run(recipe: Recipe, out: Path, overwrite: bool) -> None:
     config = asdict(recipe)
-    open_stage(out, "gleam-c-run", config, overwrite)
+    open_stage(out, "gleam-c run", config, overwrite)
     with write_atomic(out / "config.yaml") as file:
         file.write(yaml.safe_dump(config, sort_keys=False, allow_unicode=True).encode())
+
+
+def _run_phases(recipe: Recipe, catalog: Catalog, out: Path) -> dict[str, Tensor]:
+    """Train what is not finished yet; return the last phase's weights. Rank 0 evaluates each phase but the last."""
+    folders = [PhaseFolder(run=out, name=phase.name) for phase in recipe.phases]
+    pending = [not folder.is_finished for folder in folders]
+    weights: dict[str, Tensor] | None = None
+    for number, (phase, folder) in enumerate(zip(recipe.phases, folders, strict=True), start=1):
+        if pending[number - 1]:
+            title = f"phase {number}/{len(folders)} {phase.name}"
+            weights = run_phase(recipe, phase, weights, folder, _callbacks(recipe, catalog, phase.views), title)
+        else:
+            weights = read_weights(folder)
+        if number < len(folders) and _is_first_process():
+            _evaluate_phase(recipe, catalog, out, folder, phase.views, weights)
+    if weights is None:
+        raise RuntimeError("a recipe without phases cannot be built")
+    return weights
+
+
+def _callbacks(recipe: Recipe, catalog: Catalog, views: list[str]) -> list[Callback]:
+    if not recipe.val_split or recipe.trainer.fast_dev_steps:
+        return []
+    chosen = catalog.select(split=recipe.val_split, views=views, gallery="area")
+    return [ValidationRecall(chosen, recipe.val_every, _cache(recipe))]
+
+
+def _cache(recipe: Recipe) -> Path | None:
+    return Path(recipe.cache) if recipe.cache else None
+
+
+def _encoder(recipe: Recipe, weights: dict[str, Tensor]) -> Encoder:
+    encoder = create_encoder(preset(recipe.encoder, {**recipe.encoder_overrides, "pretrained": False}))
+    encoder.load_state_dict({name[8:]: value for name, value in weights.items() if name.startswith("encoder.")})
+    return encoder.eval()
+
+
+def _evaluate(recipe: Recipe, catalog: Catalog, encoder: Encoder, views: list[str] | None, **extra: Any) -> Any:
+    chosen = catalog if views is None else catalog.select(views=views, gallery="all")
+    return evaluate_catalog(
+        encoder, chosen, split=recipe.test_split, seed=recipe.seed, cache=_cache(recipe), extra=extra
+    )
+
+
+def _evaluate_phase(
+    recipe: Recipe, catalog: Catalog, out: Path, folder: PhaseFolder, views: list[str], weights: dict[str, Tensor]
+) -> None:
+    path = out / f"results_{folder.name}.json"
+    if not path.is_file():
+        write_json(path, _evaluate(recipe, catalog, _encoder(recipe, weights), views).results)
+
+
+def _finish(recipe: Recipe, catalog: Catalog, out: Path, weights: dict[str, Tensor], started: float) -> None:
+    """Write the model, the results and the report, and say where they are."""
+    encoder = _encoder(recipe, weights)
+    extra: dict[str, Any] = {"baseline": colour_recall(catalog, recipe.test_split), "recipe_seed": recipe.seed}
+    earlier = [out / f"results_{phase.name}.json" for phase in recipe.phases[:-1]]
+    if earlier:
+        extra["phase1"] = read_json(earlier[0])
+    evaluation = _evaluate(recipe, catalog, encoder, None, **extra)
+    evaluation.results["training_wall_s"] = round(time.perf_counter() - started, 1)
+    state = {name[8:]: value for name, value in weights.items() if name.startswith("encoder.")}
+    save_encoder(out / "model", encoder.config, state, model_card(recipe, evaluation.results))
+    load_encoder(out / "model")
+    write_predictions(out / "predictions.parquet", evaluation.predictions)
+    write_json(out / "results.json", evaluation.results)
+    report = write_report(out, evaluation.results, evaluation.predictions, catalog, read_curves(out / "metrics.jsonl"))
+    for phase in recipe.phases:
+        shutil.rmtree(out / "checkpoints" / phase.name, ignore_errors=True)
+    print(results_table(evaluation.results))
+    print(f"report: {report}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from gleam_common.synthcity.model import City, Place
 from gleam_common.synthcity.picture import Camera
 from gleam_common.views import View
 
-__all__ = ["Rays", "draw_camera", "pixel_rays", "project"]
+__all__ = ["Rays", "covered_pixels", "draw_camera", "pixel_rays", "pixel_to_ground", "project"]
 
 SIZES_PX: dict[View, tuple[int, int]] = {
     View.SATELLITE: (256, 256),
@@ -45,6 +46,16 @@ class Rays:
     direction_N3: npt.NDArray[np.float32]
     spread_rad: float
     footprint_m: float
+
+    @cached_property
+    def direction_3N(self) -> npt.NDArray[np.float32]:
+        """Directions, planar."""
+        return np.ascontiguousarray(self.direction_N3.T)
+
+    def origins(self, pixel: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Return the origins of some pixels, planar: (3, 1) when all rays start at one eye, else (3, len(pixel))."""
+        rows = self.origin_N3[:1] if self.spread_rad else self.origin_N3[pixel]
+        return np.ascontiguousarray(rows.T)
 
 
 def draw_camera(city: City, place: Place, view: View, seed: int) -> Camera:
@@ -154,34 +165,90 @@ def _parallel_rays(camera: Camera) -> Rays:
 
 
 def _sphere_rays(camera: Camera) -> Rays:
-    azimuth = (np.arange(camera.width_px) + 0.5) * (2 * math.pi / camera.width_px) - math.pi
-    azimuth += math.radians(camera.heading_deg)
-    elevation = math.pi / 2 - (np.arange(camera.height_px) + 0.5) * (math.pi / camera.height_px)
-    direction_HW3 = np.empty((camera.height_px, camera.width_px, 3), dtype=np.float32)
+    direction_N3 = _sphere(camera.width_px, camera.height_px, camera.heading_deg)
+    return _from_eye(camera, direction_N3, math.pi / camera.height_px)
+
+
+@lru_cache(maxsize=4)
+def _sphere(width_px: int, height_px: int, heading_deg: float) -> npt.NDArray[np.float32]:
+    azimuth = (np.arange(width_px) + 0.5) * (2 * math.pi / width_px) - math.pi + math.radians(heading_deg)
+    elevation = math.pi / 2 - (np.arange(height_px) + 0.5) * (math.pi / height_px)
+    direction_HW3 = np.empty((height_px, width_px, 3), dtype=np.float32)
     direction_HW3[..., 0] = np.cos(elevation)[:, None] * np.sin(azimuth)
     direction_HW3[..., 1] = np.cos(elevation)[:, None] * np.cos(azimuth)
     direction_HW3[..., 2] = np.sin(elevation)[:, None]
-    return _from_eye(camera, direction_HW3.reshape(-1, 3), math.pi / camera.height_px)
+    return direction_HW3.reshape(-1, 3)
 
 
 def _perspective_rays(camera: Camera) -> Rays:
     right, up, forward = _axes(camera)
     focal_px = _focal_px(camera)
-    across = (np.arange(camera.width_px) + 0.5 - camera.width_px / 2) / focal_px
-    above = (camera.height_px / 2 - np.arange(camera.height_px) - 0.5) / focal_px
-    scale = 1.0 / np.sqrt(1.0 + across[None, :] ** 2 + above[:, None] ** 2)
-    direction_HW3 = (forward + across[None, :, None] * right + above[:, None, None] * up) * scale[..., None]
-    return _from_eye(camera, direction_HW3.reshape(-1, 3).astype(np.float32), 1.0 / focal_px)
+    across = ((np.arange(camera.width_px) + 0.5 - camera.width_px / 2) / focal_px).astype(np.float32)
+    above = ((camera.height_px / 2 - np.arange(camera.height_px) - 0.5) / focal_px).astype(np.float32)
+    scale = np.float32(1.0) / np.sqrt(np.float32(1.0) + across[None, :] ** 2 + above[:, None] ** 2)
+    direction_HW3 = np.empty((*scale.shape, 3), dtype=np.float32)
+    for axis in range(3):
+        flat = np.float32(forward[axis]) + across[None, :] * np.float32(right[axis])
+        direction_HW3[..., axis] = (flat + above[:, None] * np.float32(up[axis])) * scale
+    return _from_eye(camera, direction_HW3.reshape(-1, 3), 1.0 / focal_px)
 
 
 def _from_eye(camera: Camera, direction_N3: npt.NDArray[np.float32], spread_rad: float) -> Rays:
-    eye = np.array([camera.x_m, camera.y_m, camera.z_m], dtype=np.float32)
-    origin_N3 = np.broadcast_to(eye, direction_N3.shape).copy()
+    origin_N3 = np.empty_like(direction_N3)
+    for axis, value in enumerate((camera.x_m, camera.y_m, camera.z_m)):
+        origin_N3[:, axis] = value
     return Rays(origin_N3=origin_N3, direction_N3=direction_N3, spread_rad=spread_rad, footprint_m=0.0)
 
 
 def _focal_px(camera: Camera) -> float:
     return camera.width_px / 2 / math.tan(math.radians(camera.fov_deg) / 2)
+
+
+def pixel_to_ground(camera: Camera, col: float, row: float) -> tuple[float, float] | None:
+    """Return the ground point (x_m, y_m) under a position in a picture; None at or above the horizon."""
+    if camera.view in (View.SATELLITE, View.MAP):
+        m_per_px = camera.extent_m / camera.width_px
+        x_m = camera.x_m + (col - camera.width_px / 2) * m_per_px
+        return x_m, camera.y_m + (camera.height_px / 2 - row) * m_per_px
+    if camera.view is View.PANORAMA:
+        azimuth = math.radians(camera.heading_deg) + (col / camera.width_px - 0.5) * 2 * math.pi
+        elevation = (0.5 - row / camera.height_px) * math.pi
+        level = math.cos(elevation)
+        direction = np.array([math.sin(azimuth) * level, math.cos(azimuth) * level, math.sin(elevation)])
+    else:
+        right, up, forward = _axes(camera)
+        focal_px = _focal_px(camera)
+        direction = (
+            forward + (col - camera.width_px / 2) / focal_px * right + (camera.height_px / 2 - row) / focal_px * up
+        )
+    if direction[2] > -1e-4:
+        return None
+    step = camera.z_m / -float(direction[2])
+    return camera.x_m + step * float(direction[0]), camera.y_m + step * float(direction[1])
+
+
+def covered_pixels(camera: Camera, point_KP3: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Return the numbers of all pixels in the image boxes around K sets of P points.
+
+    A set that reaches behind a perspective camera, or across a panorama's seam, covers whole rows.
+    """
+    point = np.asarray(point_KP3, dtype=np.float64)
+    at = project(camera, point.reshape(-1, 3)).reshape(*point.shape[:2], 3)
+    col0, row0 = np.floor(at[..., 0].min(axis=1)) - 1, np.floor(at[..., 1].min(axis=1)) - 1
+    col1, row1 = np.ceil(at[..., 0].max(axis=1)) + 1, np.ceil(at[..., 1].max(axis=1)) + 1
+    if camera.view in (View.UAV, View.GROUND):
+        nearest, farthest = at[..., 2].min(axis=1), at[..., 2].max(axis=1)
+        around = (nearest < 0.3) & (farthest > 0.0)
+        col1[farthest <= 0.0] = -1
+        row0[around], row1[around] = 0, camera.height_px
+    else:
+        around = col1 - col0 > camera.width_px / 2
+    col0[around], col1[around] = 0, camera.width_px
+    mask_HW = np.zeros((camera.height_px, camera.width_px), dtype=bool)
+    box = np.clip(np.stack([row0, row1, col0, col1], axis=1), 0, max(mask_HW.shape)).astype(np.int64)
+    for top, bottom, left, right in box.tolist():
+        mask_HW[top:bottom, left:right] = True
+    return np.flatnonzero(mask_HW)
 
 
 def _axes(camera: Camera) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -72,7 +72,11 @@ class Canvas:
 
     def stroke(self, lines: Iterable[Floats], width_m: float, material: Material) -> None:
         """Draw open lines, each (N, 2) in metres, without item numbers; at least one cell wide."""
-        pixels = [self._pixels(line) for line in lines]
+        listed = list(lines)
+        if not listed:
+            return
+        ends = np.cumsum([len(line) for line in listed])[:-1]
+        pixels = np.split(self._pixels(np.concatenate(listed)), ends)
         thickness = max(1, round(width_m / self.gsd_m))
         cv2.polylines(self.material_YX, pixels, False, int(material), thickness=thickness, shift=_SHIFT)
 

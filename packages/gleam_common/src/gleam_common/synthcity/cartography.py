@@ -94,6 +94,8 @@ def _paint(sheet: Sheet, visible: list[Shape], trees: list[Tree], style: MapStyl
         match layer:
             case Layer.RAIL:
                 _draw_rails(canvas, items, sheet, shapes, style)
+            case Layer.PITCH:
+                _draw_lines(canvas, sheet, shapes, style)
             case Layer.TREE:
                 _draw_trees(canvas, items, sheet, trees, style)
             case Layer.WATER | Layer.PATH | Layer.ROAD | Layer.BRIDGE:
@@ -118,7 +120,7 @@ def _outline(canvas: _Image, rings: list[npt.NDArray[np.int32]], colour: Colour,
 
 
 def _number(items: _Items, sheet: Sheet, shape: Shape) -> None:
-    cv2.fillPoly(items, _rings(shape, sheet, 1), shape.item.item_id, shift=SHIFT)  # type: ignore[call-overload]
+    cv2.fillPoly(items, _rings(shape, sheet, 1), shape.item.item_id, shift=SHIFT)
 
 
 def _draw_merged(canvas: _Image, items: _Items, sheet: Sheet, shapes: Sequence[Shape], style: MapStyle) -> None:
@@ -159,6 +161,13 @@ def _hatch(canvas: _Image, rings: list[npt.NDArray[np.int32]], colour: Colour) -
     canvas[y0:y1, x0:x1][(diagonal < _ZOOM) & (mask > 0)] = colour
 
 
+def _draw_lines(canvas: _Image, sheet: Sheet, shapes: Sequence[Shape], style: MapStyle) -> None:
+    """Draw thin lines; they have no number of their own."""
+    for shape in shapes:
+        lines = [sheet.fixed(shapely.get_coordinates(line), _ZOOM) for line in shapely.get_parts(shape.geometry)]
+        cv2.polylines(canvas, lines, False, style.inks[shape.ink].fill, _ZOOM, cv2.LINE_AA, SHIFT)
+
+
 def _draw_rails(canvas: _Image, items: _Items, sheet: Sheet, shapes: Sequence[Shape], style: MapStyle) -> None:
     """Draw railways as a dark line with light dashes."""
     for shape in shapes:
@@ -172,7 +181,7 @@ def _draw_rails(canvas: _Image, items: _Items, sheet: Sheet, shapes: Sequence[Sh
                 width = max(1, round(width_px * _ZOOM))
                 cv2.polylines(canvas, lines, False, colour, width, cv2.LINE_AA, SHIFT)
             width = max(1, round(_RAIL_PX))
-            cv2.polylines(items, [sheet.fixed(points, 1)], False, shape.item.item_id, width, shift=SHIFT)  # type: ignore[call-overload]
+            cv2.polylines(items, [sheet.fixed(points, 1)], False, shape.item.item_id, width, shift=SHIFT)
 
 
 def _dashes(line: LineString, dash_m: float) -> list[npt.NDArray[np.float64]]:
@@ -191,7 +200,7 @@ def _draw_trees(canvas: _Image, items: _Items, sheet: Sheet, trees: Sequence[Tre
     large, small = sheet.fixed(middle, _ZOOM), sheet.fixed(middle, 1)
     for tree, (x, y), (item_x, item_y) in zip(trees, large.tolist(), small.tolist(), strict=True):
         radius = round(min(tree.radius_m, 3.0) * 0.6 * sheet.px_per_m * (1 << SHIFT))
-        cv2.circle(items, (item_x, item_y), radius, tree.item_id, -1, shift=SHIFT)  # type: ignore[call-overload]
+        cv2.circle(items, (item_x, item_y), radius, tree.item_id, -1, shift=SHIFT)
         radius *= _ZOOM
         if tree.species == "conifer":
             corners = np.array([(x, y - radius), (x + radius, y + radius), (x - radius, y + radius)], dtype=np.int32)

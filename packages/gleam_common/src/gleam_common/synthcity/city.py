@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TypeVar
+from itertools import count
+from typing import TypedDict, TypeVar
 
 import numpy as np
-import shapely
 
 from gleam_common.errors import ConfigError
-from gleam_common.synthcity.arterials import STYLES
-from gleam_common.synthcity.buildings import build_lots
-from gleam_common.synthcity.drafts import Draft
-from gleam_common.synthcity.lattice import STRIDE_M, TILE_M, Lattice, Split, make_lattice, place_splits
 from gleam_common.synthcity.lots import subdivide
-from gleam_common.synthcity.model import Area, Building, City, Item, Kind, Place, Rail, Road, Tree
+from gleam_common.synthcity.model import Area, Building, City, Item, Place, Rail, Road, Tree
 from gleam_common.synthcity.names import Namer, city_name, city_origin
-from gleam_common.synthcity.programmes import build_site
-from gleam_common.synthcity.roads import Network, build_network
-from gleam_common.synthcity.sites import Site, cut_sites
-from gleam_common.synthcity.stands import find_stands
-from gleam_common.synthcity.vegetation import plant_trees
+from gleam_common.synthcity.planning.arterials import STYLES
+from gleam_common.synthcity.planning.buildings import build_lots
+from gleam_common.synthcity.planning.drafts import CityDraft, Draft
+from gleam_common.synthcity.planning.lattice import STRIDE_M, TILE_M, Lattice, Split, make_lattice, place_splits
+from gleam_common.synthcity.planning.network import Network, build_network
+from gleam_common.synthcity.planning.programmes import build_site
+from gleam_common.synthcity.planning.sites import Site, cut_sites
+from gleam_common.synthcity.planning.stands import make_room
+from gleam_common.synthcity.planning.vegetation import plant_trees
 
 __all__ = ["STYLES", "plan_city"]
 
@@ -53,28 +53,12 @@ def plan_city(
     lattice = make_lattice(places)
     splits = place_splits(lattice, np.random.default_rng([seed, 0]), holdout, split)
     network = build_network(seed, style, lattice)
-    return _assemble(city_id, seed, style, lattice, splits, network)
-
-
-def _assemble(city_id: str, seed: int, style: str, lattice: Lattice, splits: list[str], network: Network) -> City:
     sites = cut_sites(np.random.default_rng([seed, 2]), network, lattice.centres_m)
-    areas, buildings, paths = _build(np.random.default_rng([seed, 3]), network, sites)
-    roads = [*network.roads, *paths]
-    plain = [draft.item for draft in roads], [draft.item for draft in areas]
-    trees = plant_trees(
-        np.random.default_rng([seed, 4]), network, plain[0], sites, plain[1], [draft.item for draft in buildings]
-    )
-    stands = find_stands(
-        lattice.centres_m,
-        *plain,
-        [draft.item for draft in buildings],
-        [draft.item for draft in trees],
-    )
+    draft = _build(np.random.default_rng([seed, 3]), network, sites)
+    draft = replace(draft, trees=tuple(plant_trees(np.random.default_rng([seed, 4]), network, sites, draft)))
+    draft, stands = make_room(lattice.centres_m, draft)
     naming = np.random.default_rng([seed, 5])
-    name, origin, namer = city_name(naming), city_origin(naming), Namer(naming)
-    rails = [Draft(item=rail, naming="railway") for rail in network.rails]
-    groups = [roads, rails, areas, buildings, trees]
-    starts = np.cumsum([1, *(len(group) for group in groups)]).tolist()
+    name, origin = city_name(naming), city_origin(naming)
     return City(
         city_id=city_id,
         seed=seed,
@@ -86,36 +70,34 @@ def _assemble(city_id: str, seed: int, style: str, lattice: Lattice, splits: lis
         tile_m=TILE_M,
         stride_m=STRIDE_M,
         places=_places(lattice, splits, stands),
-        roads=_number(roads, starts[0], namer),
-        rails=_number(rails, starts[1], namer),
-        areas=_number(areas, starts[2], namer),
-        buildings=_number(buildings, starts[3], namer),
-        trees=_number(trees, starts[4], namer),
+        **_number_all(draft, Namer(naming)),
     )
 
 
-def _build(
-    rng: np.random.Generator, network: Network, sites: list[Site]
-) -> tuple[list[Draft[Area]], list[Draft[Building]], list[Draft[Road]]]:
+def _build(rng: np.random.Generator, network: Network, sites: list[Site]) -> CityDraft:
+    """Build on all sites: special ones one by one, the ordinary lots together."""
     areas: list[Draft[Area]] = [Draft(item=area, naming="roundabout") for area in network.roundabouts]
-    areas += [Draft(item=area, naming="river") for area in network.rivers]
+    areas += [Draft(item=area, naming="" if index else "river") for index, area in enumerate(network.rivers)]
+    areas += [Draft(item=area) for area in network.verges]
     buildings: list[Draft[Building]] = []
-    paths: list[Draft[Road]] = []
+    roads = list(network.roads)
+    ordinary: list[Site] = []
     for site in sites:
-        for draft in build_site(rng, site):
+        drafts, to_lots = build_site(rng, site)
+        if to_lots:
+            ordinary.append(site)
+        for draft in drafts:
             if isinstance(draft.item, Area):
-                areas.append(draft)
+                areas.append(Draft(item=draft.item, naming=draft.naming))
             elif isinstance(draft.item, Building):
-                buildings.append(draft)
+                buildings.append(Draft(item=draft.item, naming=draft.naming))
             else:
-                paths.append(draft)
-    ordinary = [site for site in sites if site.programme == "lots"]
-    targets = np.array([site.district.character.lot_m2 for site in ordinary])
+                roads.append(Draft(item=draft.item, naming=draft.naming))
     polygons = np.array([site.polygon for site in ordinary], dtype=object)
-    lots, parent = subdivide(rng, polygons, targets)
-    zones = [ordinary[i].district.zone for i in parent]
-    characters = [ordinary[i].district.character for i in parent]
-    return areas, buildings + build_lots(rng, lots, zones, characters), paths
+    lots, parent = subdivide(rng, polygons, np.array([site.district.character.lot_m2 for site in ordinary]))
+    buildings += build_lots(rng, lots, [ordinary[index].district for index in parent])
+    rails = [Draft(item=rail, naming="" if index else "railway") for index, rail in enumerate(network.rails)]
+    return CityDraft(roads=tuple(roads), rails=tuple(rails), areas=tuple(areas), buildings=tuple(buildings))
 
 
 def _places(lattice: Lattice, splits: list[str], stands: np.ndarray) -> tuple[Place, ...]:
@@ -134,8 +116,27 @@ def _places(lattice: Lattice, splits: list[str], stands: np.ndarray) -> tuple[Pl
     )
 
 
-def _number(drafts: Iterable[Draft[ItemT]], first: int, namer: Namer) -> tuple[ItemT, ...]:
-    return tuple(
-        replace(draft.item, item_id=first + index, name=namer.named(draft.naming))
-        for index, draft in enumerate(drafts)
+class _Numbered(TypedDict):
+    """The fields of a City that hold items."""
+
+    roads: tuple[Road, ...]
+    rails: tuple[Rail, ...]
+    areas: tuple[Area, ...]
+    buildings: tuple[Building, ...]
+    trees: tuple[Tree, ...]
+
+
+def _number_all(draft: CityDraft, namer: Namer) -> _Numbered:
+    """Number the items from 1, those of the ground first, and name them."""
+    numbers = count(1)
+    return _Numbered(
+        roads=_number(draft.roads, numbers, namer),
+        rails=_number(draft.rails, numbers, namer),
+        areas=_number(draft.areas, numbers, namer),
+        buildings=_number(draft.buildings, numbers, namer),
+        trees=tuple(replace(tree, item_id=next(numbers)) for tree in draft.trees),
     )
+
+
+def _number(drafts: Iterable[Draft[ItemT]], numbers: Iterator[int], namer: Namer) -> tuple[ItemT, ...]:
+    return tuple(replace(draft.item, item_id=next(numbers), name=namer.named(draft.naming)) for draft in drafts)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from gleam_common.synthcity.model import Building
 from gleam_common.synthcity.noise import hash01, lookup, tile_noise
+from gleam_common.synthcity.planar import colour, lerp
 
 __all__ = ["Facades", "WallPoints", "make_facades", "shade_walls"]
 
@@ -102,7 +103,8 @@ def make_facades(buildings: tuple[Building, ...]) -> Facades:
 @dataclass(frozen=True, kw_only=True)
 class WallPoints:
     """Points on walls, (N,) each: ``u`` along and ``v`` up the wall in metres, the wall's ``length`` and ``height``,
-    size of a pixel along and up (``pixel_u``, ``pixel_v``), ``building`` (row of ``Facades``), ``wall`` (surface)."""
+    size of a pixel along and up (``pixel_u``, ``pixel_v``), ``building`` (row of ``Facades``), ``wall`` (surface).
+    """
 
     u: Floats
     v: Floats
@@ -119,8 +121,8 @@ def _cover(inside_m: Floats, pixel_m: Floats) -> Floats:
     return np.clip(inside_m / pixel_m + np.float32(0.5), 0.0, 1.0)
 
 
-def shade_walls(points: WallPoints, facades: Facades, albedo_N3: Floats) -> tuple[Floats, Floats]:
-    """Return (albedo (N, 3), gloss (N,): share of light that is mirrored)."""
+def shade_walls(points: WallPoints, facades: Facades, albedo_3N: Floats) -> tuple[Floats, Floats]:
+    """Return (albedo (3, N), gloss (N,): share of light that is mirrored)."""
     style = {field.name: getattr(facades, field.name)[points.building] for field in fields(facades)}
     bays = np.floor((points.length - np.float32(0.5)) / style["bay_m"])
     across = (points.u - np.float32(0.5) * (points.length - bays * style["bay_m"])) / style["bay_m"]
@@ -131,7 +133,7 @@ def shade_walls(points: WallPoints, facades: Facades, albedo_N3: Floats) -> tupl
     in_grid = (column >= 0) & (column < bays) & (level < style["floors"])
     draw = hash01(points.wall, (column + 64).astype(np.int32), (level + 8).astype(np.int32))
 
-    albedo = _plain_wall(points, style, albedo_N3)
+    albedo = _plain_wall(points, style, albedo_3N)
     albedo = _bands(points, style, albedo, up, level)
     albedo = _balconies(points, style, albedo, up, off_u, in_grid & (level > 0), column)
     street = in_grid & (level == 0)
@@ -143,9 +145,9 @@ def shade_walls(points: WallPoints, facades: Facades, albedo_N3: Floats) -> tupl
     frame = _opening(points, style, off_u, up, half + 0.12, foot - 0.12, head + 0.12) * in_grid
     pane = _opening(points, style, off_u, up, half, foot, head) * in_grid
     trim = np.where(style["trim"] > 0.3, style["trim"], np.float32(0.06))
-    albedo = albedo + (trim[:, None] - albedo) * frame[:, None]
-    glass, gloss = _panes(points, style, albedo_N3, draw, is_door, is_shop, head - up, off_u)
-    albedo = albedo + (glass - albedo) * pane[:, None]
+    albedo = lerp(albedo, trim, frame)
+    glass, gloss = _panes(points, style, albedo_3N, draw, is_door, is_shop, head - up, off_u)
+    albedo = lerp(albedo, glass, pane)
     return _signs(points, style, albedo, is_shop, up, head, column), gloss * pane
 
 
@@ -160,7 +162,7 @@ def _opening(
     return result
 
 
-def _plain_wall(points: WallPoints, style: dict[str, Floats], albedo_N3: Floats) -> Floats:
+def _plain_wall(points: WallPoints, style: dict[str, Floats], albedo_3N: Floats) -> Floats:
     stain = lookup(tile_noise(43, 1.1), points.u * 9.0 + style["seed"], points.v * 6.0)
     streak = lookup(tile_noise(44, 0.8), points.u * 14.0 + style["seed"], points.v * 0.8)
     bright = 1.0 + 0.14 * stain + 0.08 * streak
@@ -174,7 +176,7 @@ def _plain_wall(points: WallPoints, style: dict[str, Floats], albedo_N3: Floats)
         line = _cover(off - np.float32(0.46) * safe, pixel) * np.clip(2.0 - 3.0 * pixel / safe, 0.0, 1.0)
         bright = bright - np.where(spacing > 0, style["joint"] * line, np.float32(0.0))
     bright = bright * np.where(points.v < 0.6, np.float32(0.72), np.float32(1.0))
-    result: Floats = albedo_N3 * bright[:, None]
+    result: Floats = albedo_3N * bright
     return result
 
 
@@ -184,8 +186,7 @@ def _bands(points: WallPoints, style: dict[str, Floats], albedo: Floats, up: Flo
     course = course * ((level > 0) & (points.v < points.height))
     cornice = _cover(np.float32(0.22) - np.abs(points.v - points.height), points.pixel_v)
     share = np.maximum(course, cornice * np.float32(0.8))
-    tone = albedo * np.float32(0.55) + style["trim"][:, None] * np.float32(0.4)
-    return albedo + (tone - albedo) * share[:, None]
+    return lerp(albedo, albedo * np.float32(0.55) + style["trim"] * np.float32(0.4), share)
 
 
 def _balconies(
@@ -199,12 +200,12 @@ def _balconies(
     wide = _cover(np.float32(0.42) * style["bay_m"] - off_u, points.pixel_u) * has
     rail = _cover(np.minimum(np.float32(1.0) - up, up + 0.05), points.pixel_v)
     shade = _cover(np.minimum(style["floor_m"] - up, up - style["floor_m"] + 0.5), points.pixel_v)
-    dark = albedo * (1.0 - np.float32(0.45) * (shade * wide))[:, None]
-    return dark + (style["trim"][:, None] * np.float32(0.8) - dark) * (np.float32(0.75) * rail * wide)[:, None]
+    dark = albedo * (1.0 - np.float32(0.45) * (shade * wide))
+    return lerp(dark, style["trim"] * np.float32(0.8), np.float32(0.75) * rail * wide)
 
 
 def _panes(
-    points: WallPoints, style: dict[str, Floats], albedo_N3: Floats, draw: Floats, is_door: npt.NDArray[np.bool_],
+    points: WallPoints, style: dict[str, Floats], albedo_3N: Floats, draw: Floats, is_door: npt.NDArray[np.bool_],
     is_shop: npt.NDArray[np.bool_], below_head: Floats, off_u: Floats,
 ) -> tuple[Floats, Floats]:  # fmt: skip
     """Colour and gloss of what fills an opening: dark rooms, curtains, blinds, tinted glass, doors."""
@@ -215,13 +216,12 @@ def _panes(
     tone = np.where(below_head < 0.16, tone * np.float32(0.5), tone)
     mullion = _cover(np.float32(0.035) - off_u, points.pixel_u) * (style["window_m"] > 1.0) * ~is_shop
     tone = tone + (np.float32(0.3) * style["trim"] - tone) * mullion
-    colour = tone[:, None] * np.array([0.92, 1.0, 1.08], dtype=np.float32)
-    tinted = albedo_N3 * (np.float32(0.22) + np.float32(0.16) * draw)[:, None]
-    colour = np.where(is_glass[:, None] & ~is_shop[:, None], tinted, colour)
-    door = np.float32(0.03) + np.float32(0.3) * np.stack([hash01(points.wall, key) ** 2 for key in (71, 72, 73)], axis=1)
-    colour = np.where(is_door[:, None], door, colour)
+    tinted = albedo_3N * (np.float32(0.22) + np.float32(0.16) * draw)
+    pane = np.where(is_glass & ~is_shop, tinted, tone * colour(0.92, 1.0, 1.08))
+    door = np.float32(0.03) + np.float32(0.3) * np.stack([hash01(points.wall, key) ** 2 for key in (71, 72, 73)])
+    pane = np.where(is_door, door, pane)
     gloss = np.where(is_door | curtain, np.float32(0.03), np.where(is_glass, np.float32(0.42), np.float32(0.2)))
-    return colour, gloss
+    return pane, gloss
 
 
 def _signs(
@@ -232,7 +232,7 @@ def _signs(
     if not is_shop.any():
         return albedo
     unit = (np.floor(column / 3.0) + 32).astype(np.int32)
-    board = np.stack([hash01(points.wall, unit, key) for key in (74, 75, 76)], axis=1)
+    board = np.stack([hash01(points.wall, unit, key) for key in (74, 75, 76)])
     board = np.float32(0.04) + np.float32(0.55) * board * board
     share = _cover(np.minimum(up - head - 0.12, head + 0.72 - up), points.pixel_v) * is_shop
-    return albedo + (board - albedo) * share[:, None]
+    return lerp(albedo, board, share)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import shapely
-from shapely.geometry import Polygon
+from shapely.geometry import LineString, Polygon
 
 from gleam_common.errors import ConfigError
 from gleam_common.synthcity.canvas import Canvas, Material
@@ -15,13 +15,16 @@ from gleam_common.synthcity.lots import boxes_around
 from gleam_common.synthcity.markings import paint_roads
 from gleam_common.synthcity.model import Area, City, Kind, Road
 from gleam_common.synthcity.parking import bay_corners, parking_bays
-from gleam_common.synthcity.roads import rail_bed, road_surfaces, roundabout_island
+from gleam_common.synthcity.roads import TRACK_M, rail_bed, road_surfaces, roundabout_island
 from gleam_common.synthcity.sports import field_lines, stripe_count, track_lanes
 
 __all__ = ["GroundRaster", "Material", "paint_ground"]
 
 _LINE_M = 0.2
 _CORNER_M = 5.0
+_GAUGE_M = 1.5
+_TIE_STEP_M = 0.8
+_TIE_HALF_M = 1.3
 _RANKS = ("path", "residential", "secondary", "primary")
 _SURFACE = {
     "red": Material.SPORT_RED,
@@ -108,8 +111,7 @@ def _paint_plaza(canvas: Canvas, area: Area) -> None:
 def _paint_parking(canvas: Canvas, area: Area) -> None:
     canvas.fill(area.polygon, Material.ASPHALT, area.item_id)
     corners = bay_corners(parking_bays(area))
-    canvas.stroke(list(corners[:, [0, 3]]), _LINE_M, Material.MARKING_WHITE)
-    canvas.stroke(list(corners[:, [1, 2]]), _LINE_M, Material.MARKING_WHITE)
+    canvas.stroke([*corners[:, :2], *corners[:, 2:]], _LINE_M, Material.MARKING_WHITE)
 
 
 def _paint_carriageways(canvas: Canvas, city: City) -> None:
@@ -140,7 +142,9 @@ def _paint_carriageways(canvas: Canvas, city: City) -> None:
 
 def _paint_corners(canvas: Canvas, roads: list[Road], surfaces: list[Polygon]) -> None:
     """Round the inner corners of junctions, as kerbs do."""
-    union = shapely.union_all(surfaces)
+    if not roads:
+        return
+    union = shapely.union_all(surfaces, grid_size=0.001)
     closed = union.buffer(_CORNER_M, quad_segs=4).buffer(-_CORNER_M, quad_segs=4)
     corners = shapely.get_parts(closed.difference(union))
     corners = corners[(shapely.area(corners) > 0.5) & (shapely.area(corners) < 60.0)]
@@ -150,14 +154,26 @@ def _paint_corners(canvas: Canvas, roads: list[Road], surfaces: list[Polygon]) -
 
 
 def _paint_tracks(canvas: Canvas, city: City) -> None:
-    """Sleepers where there is ballast, rails everywhere."""
+    """Sleepers where there is ballast, and rails, which also run through level crossings."""
+    roads = [road for road in city.roads if road.kind == Kind.ROAD]
+    crossed = shapely.union_all(road_surfaces(roads, np.array([road.sidewalk_m for road in roads])))
     for rail in city.rails:
         for track in range(rail.tracks):
-            axis = rail.line.offset_curve((track - (rail.tracks - 1) / 2) * 4.5)
-            if axis.geom_type != "LineString":
-                continue
-            for side in (-0.75, 0.75):
-                canvas.stroke([shapely.get_coordinates(axis.offset_curve(side))], _LINE_M, Material.RAIL)
+            offset_m = (track - (rail.tracks - 1) / 2) * TRACK_M
+            for part in shapely.get_parts(rail.line.offset_curve(offset_m).difference(crossed)):
+                canvas.stroke(list(_ties(part)), 0.25, Material.SLEEPER)
+            for side_m in (-_GAUGE_M / 2, _GAUGE_M / 2):
+                line = shapely.get_coordinates(rail.line.offset_curve(offset_m + side_m))
+                canvas.stroke([line], _LINE_M, Material.RAIL)
+
+
+def _ties(axis: LineString) -> npt.NDArray[np.float64]:
+    """Sleepers (N, 2, 2) across a stretch of track."""
+    at = np.arange(0.0, max(axis.length - 0.2, 0.0), _TIE_STEP_M)
+    here = shapely.get_coordinates(shapely.line_interpolate_point(axis, at))
+    step = shapely.get_coordinates(shapely.line_interpolate_point(axis, at + 0.1)) - here
+    across = np.stack([-step[:, 1], step[:, 0]], axis=1) / np.linalg.norm(step, axis=1, keepdims=True)
+    return np.stack([here - _TIE_HALF_M * across, here + _TIE_HALF_M * across], axis=1)
 
 
 def _paint_field(canvas: Canvas, area: Area) -> None:
@@ -168,7 +184,10 @@ def _paint_field(canvas: Canvas, area: Area) -> None:
         edges = np.linspace(-box.length_m / 2, box.length_m / 2, stripes + 1)
         canvas.fill(area.polygon, Material.LAWN, area.item_id)
         b = box.width_m / 2
-        quads = [box.place(np.array([[u, -b], [v, -b], [v, b], [u, b]])) for u, v in zip(edges[:-1:2], edges[1::2])]
+        quads = [
+            box.place(np.array([[u, -b], [v, -b], [v, b], [u, b]]))
+            for u, v in zip(edges[:-1:2], edges[1::2], strict=True)
+        ]
         canvas.fill_quads(np.stack(quads), Material.LAWN_STRIPE)
     elif area.variant == "running_track":
         canvas.fill(area.polygon, surface, area.item_id)

@@ -10,10 +10,11 @@ import numpy.typing as npt
 import shapely
 from shapely.geometry import Polygon
 
-__all__ = ["Box", "boxes_around", "fit_box", "subdivide"]
+__all__ = ["Box", "box_polygons", "boxes_around", "fit_box", "subdivide"]
 
 Polygons = npt.NDArray[np.object_]
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 _LEAST_M2 = 25.0
 
 
@@ -40,6 +41,18 @@ class Box:
         return Polygon(self.place(np.array([[-a, -b], [a, -b], [a, b], [-a, b]])))
 
 
+def box_polygons(boxes: list[Box]) -> Polygons:
+    """Return the rectangles of many boxes."""
+    x, y, angle, length, width = np.array(
+        [(b.x_m, b.y_m, b.angle, b.length_m, b.width_m) for b in boxes], dtype=np.float64
+    ).T
+    u = np.stack([np.cos(angle), np.sin(angle)], axis=1) * (length / 2)[:, None]
+    v = np.stack([-np.sin(angle), np.cos(angle)], axis=1) * (width / 2)[:, None]
+    centre = np.stack([x, y], axis=1)
+    corners = np.stack([centre - u - v, centre + u - v, centre + u + v, centre - u + v], axis=1)
+    return np.asarray(shapely.polygons(corners))
+
+
 def boxes_around(polygons: Polygons) -> list[Box]:
     """Return the tightest oriented box of each polygon."""
     corners = shapely.get_coordinates(shapely.oriented_envelope(polygons)).reshape(-1, 5, 2)
@@ -56,14 +69,16 @@ def boxes_around(polygons: Polygons) -> list[Box]:
     ]
 
 
-def subdivide(rng: np.random.Generator, polygons: Polygons, target_m2: Floats) -> tuple[Polygons, npt.NDArray[np.int64]]:
+def subdivide(
+    rng: np.random.Generator, polygons: Polygons, target_m2: Floats
+) -> tuple[Polygons, npt.NDArray[np.int64]]:
     """Cut each polygon across its longer side, again and again, down to about its target area.
 
     Returns (pieces, index of the polygon that each comes from). All polygons are cut together, level by level.
     """
     parents = np.arange(len(polygons))
     done: list[Polygons] = []
-    origin: list[npt.NDArray[np.int64]] = []
+    origin: list[Ints] = []
     while len(polygons):
         large = shapely.area(polygons) > target_m2[parents] * rng.uniform(1.15, 1.75, len(polygons))
         done.append(polygons[~large])
@@ -72,7 +87,8 @@ def subdivide(rng: np.random.Generator, polygons: Polygons, target_m2: Floats) -
         if not len(polygons):
             break
         sides = _halves(rng, polygons)
-        cut = [shapely.intersection(polygons, side) for side in sides]
+        # On a millimetre grid: without one GEOS now and then returns the whole polygon for two that only touch.
+        cut = [shapely.intersection(polygons, side, grid_size=0.001) for side in sides]
         pieces, index = shapely.get_parts(np.concatenate(cut), return_index=True)
         keep = (shapely.get_type_id(pieces) == 3) & (shapely.area(pieces) > _LEAST_M2)
         polygons, parents = pieces[keep], np.concatenate([parents, parents])[index[keep]]
@@ -89,7 +105,7 @@ def _halves(rng: np.random.Generator, polygons: Polygons) -> tuple[Polygons, Pol
         u, far, wide = share * box.length_m, box.length_m, box.width_m
         left.append(box.place(np.array([[-far, -wide], [u, -wide], [u, wide], [-far, wide]])))
         right.append(box.place(np.array([[u, -wide], [far, -wide], [far, wide], [u, wide]])))
-    return shapely.polygons(np.array(left)), shapely.polygons(np.array(right))
+    return np.asarray(shapely.polygons(np.array(left))), np.asarray(shapely.polygons(np.array(right)))
 
 
 def fit_box(polygon: Polygon, length_m: float, width_m: float, least: float = 0.6) -> Box | None:
@@ -111,7 +127,7 @@ def fit_box(polygon: Polygon, length_m: float, width_m: float, least: float = 0.
                 Box(x_m=x, y_m=y, angle=around.angle + turn, length_m=length_m * share, width_m=width_m * share)
                 for x, y in centres.tolist()
             ]
-            inside = shapely.contains(polygon, np.array([box.polygon for box in found], dtype=object))
+            inside = shapely.contains(polygon, box_polygons(found))
             if inside.any():
                 return found[int(np.argmax(inside))]
     return None

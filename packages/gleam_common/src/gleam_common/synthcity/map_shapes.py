@@ -13,8 +13,10 @@ import shapely
 from shapely.geometry import Polygon, box
 from shapely.geometry.base import BaseGeometry
 
+from gleam_common.synthcity.lots import boxes_around
 from gleam_common.synthcity.model import City, Item, Kind, Road, Tree
 from gleam_common.synthcity.roads import roundabout_island
+from gleam_common.synthcity.sports import field_lines
 
 __all__ = ["Layer", "MapShapes", "Shape", "Sheet"]
 
@@ -29,14 +31,15 @@ class Layer(IntEnum):
     """Drawing order, from the ground up."""
 
     GROUND = 0
-    WATER = 1
-    RAIL = 2
-    PATH = 3
-    ROAD = 4
-    ISLAND = 5
-    BRIDGE = 6
-    TREE = 7
-    BUILDING = 8
+    PITCH = 1
+    WATER = 2
+    RAIL = 3
+    PATH = 4
+    ROAD = 5
+    ISLAND = 6
+    BRIDGE = 7
+    TREE = 8
+    BUILDING = 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,13 +104,23 @@ def _area_shapes(city: City) -> Iterator[Shape]:
                 layer, ink = Layer.WATER, "water"
             case Kind.ROUNDABOUT:
                 ring = _ring_rank(city, area.polygon)
-                yield Shape(layer=Layer.ROAD, order=_RANKS.index(ring) + 0.5, ink=ring, geometry=area.polygon, item=area)
+                yield Shape(
+                    layer=Layer.ROAD, order=_RANKS.index(ring) + 0.5, ink=ring, geometry=area.polygon, item=area
+                )
                 island = roundabout_island(area)
                 yield Shape(layer=Layer.ISLAND, order=0.0, ink="island", geometry=island, item=area)
                 continue
             case _:
                 layer, ink = Layer.GROUND, str(area.kind)
         yield Shape(layer=layer, order=-area.polygon.area, ink=ink, geometry=area.polygon, item=area)
+
+
+def _pitch_shapes(city: City) -> Iterator[Shape]:
+    fields = [area for area in city.areas if area.kind is Kind.SPORTS_FIELD]
+    boxes = boxes_around(np.array([area.polygon for area in fields], dtype=object)) if fields else []
+    for area, around in zip(fields, boxes, strict=True):
+        lines = shapely.MultiLineString(list(field_lines(area.variant, around)))
+        yield Shape(layer=Layer.PITCH, order=0.0, ink="pitch_line", geometry=lines, item=area)
 
 
 def _road_shapes(roads: tuple[Road, ...]) -> Iterator[Shape]:
@@ -120,7 +133,7 @@ def _road_shapes(roads: tuple[Road, ...]) -> Iterator[Shape]:
 
 
 def _all_shapes(city: City) -> list[Shape]:
-    shapes = [*_area_shapes(city), *_road_shapes(city.roads)]
+    shapes = [*_area_shapes(city), *_pitch_shapes(city), *_road_shapes(city.roads)]
     shapes += [Shape(layer=Layer.RAIL, order=0.0, ink="rail", geometry=rail.line, item=rail) for rail in city.rails]
     for building in city.buildings:
         ink = "landmark" if building.name else "building"

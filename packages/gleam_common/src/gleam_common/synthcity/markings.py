@@ -88,7 +88,7 @@ def _crossings(road: Road, part: LineString, paint: RoadPaint) -> LineString:
     for a, b, junction in zip(near, far, is_open, strict=True):
         if junction:
             paint.bars.append(_bars(a, b, offsets))
-    return substring(part, reach + 1.2, part.length - reach - 1.2)
+    return LineString(substring(part, reach + 1.2, part.length - reach - 1.2).coords)
 
 
 def _bars(a: Floats, b: Floats, offsets: Floats) -> Floats:

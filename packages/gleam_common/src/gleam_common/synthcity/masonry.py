@@ -1,4 +1,4 @@
-"""Buildings as meshes: walls from footprints, flat roofs with parapets and machines, gables, hips and church towers."""
+"""Buildings as meshes: walls from footprints, flat roofs with parapets and machines, gables, hips and spires."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _EAVES_M = 0.35
 
 def add_buildings(builder: MeshBuilder, buildings: tuple[Building, ...]) -> None:
     """Add walls and roofs of all buildings. A wall's surface has its foot as origin, runs along its wall from left
-    to right as seen from outside, and has (length, height without parapet) as its size."""
+    to right as seen from outside, and has (length, height without parapet) as its size.
+    """
     if not buildings:
         return
     shapes = shapely.orient_polygons(np.array([building.footprint for building in buildings], dtype=object))
@@ -28,9 +29,6 @@ def add_buildings(builder: MeshBuilder, buildings: tuple[Building, ...]) -> None
     _add_flat_roofs(builder, [b for b, is_flat in zip(buildings, flat, strict=True) if is_flat], shapes[flat])
     for index in np.flatnonzero(~flat).tolist():
         _add_pitched_roof(builder, buildings[index], shapely.get_coordinates(shapes[index])[:4])
-    for building, shape in zip(buildings, shapes, strict=True):
-        if building.use == "church":
-            _add_spire(builder, building, shapely.get_coordinates(shape.exterior)[:-1])
 
 
 def parapet_m(buildings: list[Building] | tuple[Building, ...]) -> Floats:
@@ -157,15 +155,14 @@ def _add_pitched_roof(builder: MeshBuilder, building: Building, corner_42: Float
         corner_42 = np.roll(corner_42, -1, axis=0)
     a, b, c, d = corner_42
     width = (np.linalg.norm(b - a) + np.linalg.norm(d - c)) / 2
-    slope = 0.5 + 0.4 * float(hash01(building.seed, 12)[0])
-    rise = min(slope * width / 2, 7.0)
     start, end = (a + b) / 2, (c + d) / 2
     ridge = end - start
     length = float(np.linalg.norm(ridge))
+    rise = _rise_m(building, width, length)
     unit = ridge / max(length, 1e-6)
     inset = min(width / 2, 0.48 * length) if building.roof == "hip" else -_EAVES_M
     centre = corner_42.mean(axis=0)
-    spread = [p + _EAVES_M * np.sign((p - centre) @ unit) * unit + _EAVES_M * _outward(p, centre, unit) for p in corner_42]
+    spread = [p + _EAVES_M * (np.sign((p - centre) @ unit) * unit + _outward(p, centre, unit)) for p in corner_42]
     foot = building.height_m - _EAVES_M * rise / (width / 2)
     eaves = [np.array([*p, foot]) for p in spread]
     low, high = (np.array([*p, building.height_m + rise]) for p in (start + inset * unit, end - inset * unit))
@@ -179,6 +176,14 @@ def _add_pitched_roof(builder: MeshBuilder, building: Building, corner_42: Float
         return
     _add_gable_ends(builder, building, np.array([[a, b], [c, d]]), rise)
     _add_chimney(builder, building, (start + end) / 2 + 0.3 * ridge * (float(hash01(building.seed, 13)[0]) - 0.5), rise)
+
+
+def _rise_m(building: Building, width_m: float, length_m: float) -> float:
+    """Height of the ridge above the eaves; a church's tower, near square, has a spire."""
+    if building.use == "church" and building.roof == "hip" and length_m < 1.3 * width_m:
+        return 1.6 * width_m
+    slope = 0.5 + 0.4 * float(hash01(building.seed, 12)[0])
+    return min(slope * width_m / 2, 7.0)
 
 
 def _outward(point: Floats, centre: Floats, unit: Floats) -> Floats:
@@ -207,29 +212,3 @@ def _add_chimney(builder: MeshBuilder, building: Building, at_2: Floats, rise: f
     square = at_2 + 0.45 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
     top = building.height_m + rise
     add_boxes(builder, square[None], np.array([building.height_m]), np.array([top + 0.9]), surface)
-
-
-def _add_spire(builder: MeshBuilder, building: Building, ring_N2: Floats) -> None:
-    """A church tower over the middle of the footprint's shortest long-enough side, with a pointed roof."""
-    edge = np.roll(ring_N2, -1, axis=0) - ring_N2
-    length = np.linalg.norm(edge, axis=1)
-    pick = int(np.argmin(np.where(length > 4.0, length, np.inf)))
-    unit = edge[pick] / max(float(length[pick]), 1e-6)
-    half = float(np.clip(0.28 * length[pick], 1.8, 4.0))
-    inward = np.array([-unit[1], unit[0]])
-    centre = ring_N2[pick] + edge[pick] / 2 + inward * (half - 0.4)
-    square = np.array([centre + half * (u * unit + v * inward) for u, v in ((-1, -1), (1, -1), (1, 1), (-1, 1))])
-    top = building.height_m * 1.5 + 8.0
-    seed = building.seed
-    for a, b in zip(square, np.roll(square, -1, axis=0), strict=True):
-        wall = builder.add_surfaces(
-            Part.WALL, [building.item_id], albedo_of(building.colour or "cream"), seed, [*a, 0.0], (b - a) / (2 * half),
-            (2 * half, top),
-        )  # fmt: skip
-        builder.add_quads([[[*a, 0.0], [*b, 0.0], [*b, top], [*a, top]]], wall)
-    roof = builder.add_surfaces(
-        Part.PITCHED_ROOF, [building.item_id], albedo_of(building.roof_colour or "dark grey"), seed, [*centre, top], unit
-    )
-    tip = np.array([*centre, top + 4.5 * half])
-    eaves = np.column_stack([centre + 1.12 * (square - centre), np.full(4, top)])
-    builder.add_faces(np.vstack([eaves, tip]), [[0, 1, 4], [1, 2, 4], [2, 3, 4], [3, 0, 4]], roof)

@@ -6,8 +6,9 @@ Axes: V vertices, F triangles, S surfaces.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from gleam_common.errors import ConfigError
 from gleam_common.synthcity.palette import COLOURS
 
-__all__ = ["Mesh", "MeshBuilder", "Part", "albedo_of"]
+__all__ = ["Mesh", "MeshBuilder", "Part", "Surfaces", "albedo_of"]
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
@@ -48,18 +49,13 @@ def albedo_of(colour: str) -> tuple[float, float, float]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mesh:
-    """Triangles and surfaces; float32 and int32 throughout.
+class Surfaces:
+    """What triangles belong to; planar float32 tables.
 
-    ``vertex`` (V, 3) in metres, ``face`` (F, 3), ``normal`` (F, 3) unit, either side, ``surface`` (F,) row of the
-    surface tables: ``part`` (S,) uint8, ``item`` (S,), ``albedo`` (S, 3) linear, ``seed`` (S,), ``origin`` (S, 3) and
-    ``along`` (S, 2), a unit vector: the surface's own frame, and ``size`` (S, 2) along it and across it in metres.
+    ``part`` (S,), ``item`` (S,) item numbers, ``albedo`` (3, S) linear, ``seed`` (S,); ``origin`` (3, S) and ``along``
+    (2, S), a horizontal unit vector, are the surface's own frame, ``size`` (2, S) its extent in metres.
     """
 
-    vertex: Floats
-    face: Ints
-    normal: Floats
-    surface: Ints
     part: npt.NDArray[np.uint8]
     item: Ints
     albedo: Floats
@@ -67,6 +63,34 @@ class Mesh:
     origin: Floats
     along: Floats
     size: Floats
+
+    def joined(self, other: Surfaces) -> Surfaces:
+        """Return these surfaces followed by others."""
+        return Surfaces(
+            **{
+                field.name: np.concatenate([getattr(self, field.name), getattr(other, field.name)], axis=-1)
+                for field in fields(self)
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mesh:
+    """Triangles: ``vertex`` (V, 3) in metres, ``face`` (F, 3), the plane of each: ``normal`` (3, F) unit, either side,
+    and ``offset`` (F,) with normal . x = offset; ``surface`` (F,) the row of ``surfaces`` that it belongs to.
+    """
+
+    vertex: Floats
+    face: Ints
+    normal: Floats
+    offset: Floats
+    surface: Ints
+    surfaces: Surfaces
+
+    @cached_property
+    def is_crown(self) -> npt.NDArray[np.bool_]:
+        """(S,): which surfaces are crowns of trees, which rays can slip through."""
+        return np.isin(self.surfaces.part, (Part.BROADLEAF, Part.CONIFER))
 
 
 class MeshBuilder:
@@ -133,7 +157,12 @@ class MeshBuilder:
         a, b, c = (vertex[face[:, k]] for k in range(3))
         normal = np.cross(b - a, c - a)
         normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-        columns = {name: np.ascontiguousarray(np.concatenate(rows)) for name, rows in self._columns.items()}
+        columns = {name: np.ascontiguousarray(np.concatenate(parts).T) for name, parts in self._columns.items()}
         return Mesh(
-            vertex=vertex, face=face, normal=normal.astype(np.float32), surface=np.concatenate(self._owners), **columns
+            vertex=vertex,
+            face=face,
+            normal=np.ascontiguousarray(normal.T.astype(np.float32)),
+            offset=np.einsum("ij,ij->i", normal, a).astype(np.float32),
+            surface=np.concatenate(self._owners),
+            surfaces=Surfaces(**columns),
         )

@@ -86,12 +86,15 @@ class Namer:
         """Return an unused name of a thing; ``kind`` is a key of ``kinds`` in names.yaml (park, school, bridge...).
 
         Raises:
-            ConfigError: when all words have been used for this kind.
+            ConfigError: when even names with a direction are used up.
         """
         if kind not in self._decks:
-            en, zh = _words()["kinds"][kind]
-            names = [Name(en=f"{a} {en}", zh=b + zh) for a, b in _words()["words"].items() if a not in en]
-            self._decks[kind] = self._shuffled(names)
+            data = _words()
+            (en, zh), directions = data["kinds"][kind], data["directions"].items()
+            words = [(a, b) for a, b in data["words"].items() if a not in en]
+            plain = [Name(en=f"{a} {en}", zh=b + zh) for a, b in words]
+            directed = [Name(en=f"{d} {a} {en}", zh=d_zh + b + zh) for a, b in words for d, d_zh in directions]
+            self._decks[kind] = [*self._shuffled(directed), *self._shuffled(plain)]
         return self._deal(kind)
 
     def _shuffled(self, names: list[Name]) -> list[Name]:

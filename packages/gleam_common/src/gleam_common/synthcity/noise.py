@@ -7,13 +7,15 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["NOISE_SIZE", "hash01", "lookup", "tile_noise"]
+__all__ = ["NOISE_SIZE", "hash01", "lookup", "lookup_smooth", "tile_noise"]
+
+Floats = npt.NDArray[np.float32]
 
 NOISE_SIZE = 512
 """Side of a noise texture in texels; a power of two, so that wrapping is a bit mask."""
 
 
-def hash01(*keys: npt.ArrayLike) -> npt.NDArray[np.float32]:
+def hash01(*keys: npt.ArrayLike) -> Floats:
     """Return numbers in [0, 1) that depend on all integer keys, elementwise with broadcasting (at least 1-d).
 
     The mixing is MurmurHash3's 32-bit finaliser (public domain), applied after each key.
@@ -28,7 +30,7 @@ def hash01(*keys: npt.ArrayLike) -> npt.NDArray[np.float32]:
 
 
 @cache
-def tile_noise(seed: int, roughness: float) -> npt.NDArray[np.float32]:
+def tile_noise(seed: int, roughness: float) -> Floats:
     """Return a (NOISE_SIZE * NOISE_SIZE,) texture in [-1, 1], mean 0, that tiles.
 
     The amplitude falls with frequency as ``f ** -roughness``: 0 is white noise, 1 is mottled, 2 is cloudy.
@@ -42,10 +44,22 @@ def tile_noise(seed: int, roughness: float) -> npt.NDArray[np.float32]:
     return np.clip(noise, -1.0, 1.0).astype(np.float32).ravel()
 
 
-def lookup(
-    texture: npt.NDArray[np.float32], u: npt.NDArray[np.float32], v: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
+def lookup(texture: Floats, u: Floats, v: Floats) -> Floats:
     """Return the nearest texels at (u, v), in texels; the texture repeats."""
     mask = np.int32(NOISE_SIZE - 1)
-    index = (np.floor(v).astype(np.int32) & mask) * np.int32(NOISE_SIZE) + (np.floor(u).astype(np.int32) & mask)
-    return np.take(texture, index)
+    index = (v.astype(np.int32) & mask) * np.int32(NOISE_SIZE) + (u.astype(np.int32) & mask)
+    return np.take(texture, index, mode="clip")
+
+
+def lookup_smooth(texture: Floats, u: Floats, v: Floats) -> Floats:
+    """Return the texture at (u, v) in texels, bilinear; (u, v) must be 0 or more."""
+    floor_u, floor_v = np.floor(u), np.floor(v)
+    part_u, part_v = u - floor_u, v - floor_v
+    left, top = floor_u.astype(np.int32), floor_v.astype(np.int32)
+    mask = np.int32(NOISE_SIZE - 1)
+    row, below = (top & mask) * np.int32(NOISE_SIZE), ((top + 1) & mask) * np.int32(NOISE_SIZE)
+    col, right = left & mask, (left + 1) & mask
+    a, b, c, d = (np.take(texture, at, mode="clip") for at in (row + col, row + right, below + col, below + right))
+    upper, lower = a + (b - a) * part_u, c + (d - c) * part_u
+    result: Floats = upper + (lower - upper) * part_v
+    return result

@@ -41,7 +41,7 @@ def parking_bays(area: Area) -> npt.NDArray[np.float64]:
 
 
 def bay_corners(bays: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return (N, 4, 2): corners of each bay; the first and the last edge point are at one end of the parked car."""
+    """Return (N, 4, 2): front right, back right, back left and front left corner of each bay, as the car stands."""
     heading = np.radians(bays[:, 2])
     ahead = np.stack([np.sin(heading), np.cos(heading)], axis=1) * BAY_LENGTH_M / 2
     aside = np.stack([np.cos(heading), -np.sin(heading)], axis=1) * BAY_WIDTH_M / 2

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from gleam_common.synthcity.model import Item
 from gleam_common.views import View
 
-__all__ = ["DYNAMIC_ID_BASE", "Camera", "Picture"]
+__all__ = ["DYNAMIC_ID_BASE", "Camera", "Picture", "Thing"]
 
 DYNAMIC_ID_BASE = 10_000_000
 """Items drawn anew for one picture (cars, furniture) are numbered from here; a city's own items stay below."""
@@ -51,6 +51,14 @@ class Camera:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Thing(Item):
+    """A car or a piece of furniture of one picture, and where it stands in city metres."""
+
+    x_m: float
+    y_m: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Picture:
     """A rendered view.
 
@@ -66,4 +74,4 @@ class Picture:
     items: npt.NDArray[np.int32]
     view: View
     camera: Camera
-    dynamic: dict[int, Item] = field(default_factory=dict)
+    dynamic: dict[int, Thing] = field(default_factory=dict)

@@ -16,11 +16,13 @@ __all__ = ["add_trees"]
 
 Floats = npt.NDArray[np.float64]
 _VARIANTS = 8
+_BRANCHES = 8
 
 
 def add_trees(builder: MeshBuilder, trees: tuple[Tree, ...]) -> None:
     """Add a crown and a trunk for each tree. A crown's surface has the crown's centre as origin, and its horizontal
-    and vertical radius as its size."""
+    and vertical radius as its size.
+    """
     for species, part in (("broadleaf", Part.BROADLEAF), ("conifer", Part.CONIFER)):
         group = [tree for tree in trees if tree.species == species]
         if group:
@@ -46,6 +48,30 @@ def _add_group(builder: MeshBuilder, trees: list[Tree], part: Part) -> None:
     trunk = builder.add_surfaces(Part.TRUNK, ids, (0.075, 0.055, 0.042), ids, np.column_stack([foot, np.zeros(len(ids))]))
     square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * np.clip(0.022 * height, 0.08, 0.3)[:, None, None]
     add_boxes(builder, foot[:, None, :] + square, np.zeros(len(ids)), bare + 0.6 * half, trunk)
+    if part is Part.BROADLEAF:
+        _add_branches(builder, ids, foot, bare, radius, half, trunk)
+
+
+def _add_branches(
+    builder: MeshBuilder, ids: npt.NDArray[np.int64], foot: Floats, bare: Floats, radius: Floats, half: Floats,
+    surface: npt.NDArray[np.int32],
+) -> None:  # fmt: skip
+    """Thin spikes from the trunk into the crown; they are what a bare winter tree shows."""
+    number = np.arange(_BRANCHES)[None, :]
+    turn = 2 * np.pi * (number + hash01(ids[:, None], 40 + number).astype(np.float64)) / _BRANCHES * 2.0
+    rise = hash01(ids[:, None], 50 + number).astype(np.float64)
+    start_z = bare[:, None] + half[:, None] * (0.1 + 0.5 * rise)
+    reach = radius[:, None] * (0.85 - 0.45 * rise)
+    out = np.stack([np.cos(turn), np.sin(turn)], axis=2)
+    base = np.concatenate([np.broadcast_to(foot[:, None, :], out.shape), start_z[..., None]], axis=2)
+    tip_z = start_z + half[:, None] * (0.5 + 0.6 * rise)
+    tip = np.concatenate([foot[:, None, :] + reach[..., None] * out, tip_z[..., None]], axis=2)
+    thick = np.clip(0.03 * radius, 0.04, 0.12)[:, None, None]
+    aside = np.concatenate([np.stack([-out[..., 1], out[..., 0]], axis=2) * thick, np.zeros((*reach.shape, 1))], axis=2)
+    above = np.concatenate([np.zeros(out.shape), np.broadcast_to(thick, (*reach.shape, 1))], axis=2)
+    spikes = [np.stack([base - side, base + side, tip], axis=2) for side in (aside, above)]
+    vertex = np.concatenate(spikes, axis=1).reshape(-1, 3)
+    builder.add_faces(vertex, np.arange(len(vertex)).reshape(-1, 3), np.repeat(surface, 2 * _BRANCHES))
 
 
 def _crown_albedo(ids: npt.NDArray[np.int64], part: Part) -> Floats:
@@ -53,8 +79,8 @@ def _crown_albedo(ids: npt.NDArray[np.int64], part: Part) -> Floats:
     tint = hash01(ids, 33).astype(np.float64)[:, None]
     light = 0.75 + 0.5 * hash01(ids, 34).astype(np.float64)[:, None]
     if part is Part.CONIFER:
-        return light * ((1 - tint) * np.array([0.030, 0.062, 0.034]) + tint * np.array([0.022, 0.055, 0.045]))
-    return light * ((1 - tint) * np.array([0.075, 0.125, 0.035]) + tint * np.array([0.045, 0.100, 0.035]))
+        return light * ((1 - tint) * np.array([0.042, 0.085, 0.045]) + tint * np.array([0.032, 0.076, 0.062]))
+    return light * ((1 - tint) * np.array([0.125, 0.185, 0.055]) + tint * np.array([0.075, 0.150, 0.055]))
 
 
 def _add_copies(
@@ -82,10 +108,10 @@ def _broadleaf(variant: int) -> tuple[Floats, npt.NDArray[np.int64]]:
     """A lumpy ball of 80 triangles, radius about 1."""
     rng = np.random.default_rng([7301, variant])
     vertex, face = _icosphere()
-    lumps = rng.standard_normal((7, 3))
+    lumps = rng.standard_normal((6, 3))
     lumps /= np.linalg.norm(lumps, axis=1, keepdims=True)
-    bump = np.max(np.exp(4.0 * (vertex @ lumps.T - 1.0)), axis=1)
-    radius = 0.72 + 0.36 * bump + rng.uniform(-0.07, 0.07, len(vertex))
+    bump = np.max(np.exp(5.0 * (vertex @ lumps.T - 1.0)) * rng.uniform(0.5, 1.0, 6), axis=1)
+    radius = 0.66 + 0.46 * bump + rng.uniform(-0.08, 0.08, len(vertex))
     vertex = vertex * radius[:, None]
     vertex[:, 2] = np.clip(vertex[:, 2], -0.85, 1.0)
     return vertex, face

@@ -11,19 +11,21 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gleam_common.synthcity.noise import lookup, tile_noise
+from gleam_common.synthcity.noise import lookup_smooth, tile_noise
+from gleam_common.synthcity.planar import dot, lerp, smoothstep
 from gleam_common.synthcity.weather import Weather
 
-__all__ = ["Light", "make_light", "mix", "sky_colour", "smoothstep"]
+__all__ = ["Light", "make_light", "sky_colour"]
 
 Floats = npt.NDArray[np.float32]
+_CLOUD_TEXELS = 26.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Light:
     """The light of one picture; every field is float32.
 
-    ``to_sun`` (3,) points to the sun. ``sun``, ``zenith``, ``horizon``, ``bounce`` and ``cloud`` are (3,) colours: of
+    ``to_sun`` (3, 1) points to the sun. ``sun``, ``zenith``, ``horizon``, ``bounce``, ``cloud`` are (3, 1) colours: of
     direct light on a surface that faces the sun, of the sky above and at the horizon, of light from the ground, and of
     clouds. ``haze_m`` is the distance over which the part of light that arrives falls to 1/e. ``cloud_shift`` moves the
     clouds (texels).
@@ -58,42 +60,30 @@ def make_light(weather: Weather, rng: np.random.Generator) -> Light:
         "bounce": (0.10 + 0.12 * clear) * np.array([1.0, 0.95, 0.85]),
         "cloud": (0.55 + 0.45 * clear) * (grey * (1 - low) + np.array([1.0, 0.85, 0.74]) * low) * 1.25,
     }
-    shift_u, shift_v = rng.uniform(0, 512, 2)
+    shift_u, shift_v = rng.uniform(512, 1024, 2)
     return Light(
-        to_sun=np.array(to_sun, dtype=np.float32),
+        to_sun=np.array(to_sun, dtype=np.float32)[:, None],
         cloud_cover=weather.cloud_cover,
         haze_m=weather.visibility_m / math.log(2.0),
         cloud_shift=(float(shift_u), float(shift_v)),
-        **{name: value.astype(np.float32) for name, value in colours.items()},
+        **{name: value.astype(np.float32)[:, None] for name, value in colours.items()},
     )
 
 
-def smoothstep(low: float, high: float, value: Floats) -> Floats:
-    """Return 0 below ``low``, 1 above ``high``, and a smooth rise between."""
-    share = np.clip((value - np.float32(low)) * np.float32(1.0 / (high - low)), 0.0, 1.0)
-    result: Floats = share * share * (np.float32(3.0) - np.float32(2.0) * share)
-    return result
-
-
-def mix(first: Floats, second: Floats, share_N: Floats) -> Floats:
-    """Return colours (N, 3): ``first`` where ``share_N`` is 0, ``second`` where it is 1."""
-    result: Floats = first + (second - first) * share_N[:, None]
-    return result
-
-
-def sky_colour(light: Light, direction_N3: Floats) -> Floats:
-    """Return the colour (N, 3) that is seen in each direction (unit vectors; below the horizon it is the horizon's)."""
-    up = np.maximum(direction_N3[:, 2], np.float32(0.0))
-    colour = mix(light.horizon, light.zenith, 1.0 - (1.0 - up) ** 3)
-    spread = np.float32(60.0) / (up + np.float32(0.12))
-    u = direction_N3[:, 0] * spread + np.float32(light.cloud_shift[0])
-    v = direction_N3[:, 1] * spread + np.float32(light.cloud_shift[1])
-    density = lookup(tile_noise(41, 1.5), u, v) + np.float32(0.25) * lookup(tile_noise(42, 1.0), 3 * u, 3 * v)
-    edge = 0.75 - 1.35 * light.cloud_cover
-    share = smoothstep(edge, edge + 0.5, density) * np.minimum(up * 6.0, 1.0) * np.float32(0.9)
-    shade = np.float32(1.0) - np.float32(0.22) * np.clip(density - np.float32(edge), 0.0, 1.0)
-    colour = mix(colour, light.cloud * shade[:, None], share)
-    toward = np.maximum(direction_N3 @ light.to_sun, 0.0)
-    glow = np.float32(0.25) * toward**8 + np.float32(6.0) * smoothstep(0.9995, 0.9999, toward)
-    result: Floats = colour + light.sun * (glow * (1.0 - share))[:, None]
+def sky_colour(light: Light, direction_3N: Floats) -> Floats:
+    """Return the colour (3, N) that is seen in each direction (unit vectors; below the horizon it is the horizon's)."""
+    up = np.maximum(direction_3N[2], np.float32(0.0))
+    colour = lerp(light.zenith, light.horizon, (np.float32(1.0) - up) ** 3)
+    spread = np.float32(_CLOUD_TEXELS) / (up + np.float32(0.14))
+    u = direction_3N[0] * spread + np.float32(light.cloud_shift[0])
+    v = direction_3N[1] * spread + np.float32(light.cloud_shift[1])
+    density = lookup_smooth(tile_noise(41, 1.35), u, v)
+    edge = 0.7 - 1.3 * light.cloud_cover
+    share = smoothstep(edge, edge + 0.5, density) * np.minimum(up * np.float32(6.0), 1.0) * np.float32(0.9)
+    shade = np.float32(1.0) - np.float32(0.28) * np.minimum(np.maximum(density - np.float32(edge), 0.0), 1.0)
+    colour = lerp(colour, light.cloud * shade, share)
+    toward = np.maximum(dot(direction_3N, light.to_sun), 0.0)
+    bright = toward * toward
+    glow = np.float32(0.25) * bright * bright * bright + np.float32(6.0) * smoothstep(0.9993, 0.9998, toward)
+    result: Floats = colour + light.sun * (glow * (np.float32(1.0) - share))
     return result

@@ -11,7 +11,7 @@ from shapely.geometry import LineString, Polygon
 
 from gleam_common.synthcity.lots import Box
 
-__all__ = ["FIELDS", "Field", "field_lines", "field_outline", "track_lanes"]
+__all__ = ["FIELDS", "Field", "field_lines", "field_outline", "stripe_count", "track_lanes"]
 
 Floats = npt.NDArray[np.float64]
 

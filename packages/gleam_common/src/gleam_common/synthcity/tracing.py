@@ -6,15 +6,17 @@ Axes: N rays.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 from embreex.mesh_construction import TriangleMesh
+from embreex.rtcore import EmbreeDevice
 from embreex.rtcore_scene import EmbreeScene
 
 from gleam_common.synthcity.mesh import Mesh
 
-__all__ = ["FAR_M", "Caster", "ground_limit"]
+__all__ = ["FAR_M", "Caster", "Layer", "ground_limit", "make_layer"]
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
@@ -37,19 +39,25 @@ class _Held:
     geometry: TriangleMesh
 
 
+@cache
+def _device() -> EmbreeDevice:
+    """One device for all scenes of a process: a new one for each picture's cars costs more than their tree."""
+    return EmbreeDevice()
+
+
 class Caster:
     """A mesh that rays can be sent through."""
 
     def __init__(self, mesh: Mesh) -> None:
-        scene = EmbreeScene()
+        scene = EmbreeScene(device=_device())
         self._held = _Held(scene=scene, geometry=TriangleMesh(scene, mesh.vertex, mesh.face))
 
-    def first_hits(self, origin_N3: Floats, direction_N3: Floats, limit_N: Floats) -> tuple[Floats, Ints]:
-        """Return (distance, face) of the first hit of each ray before its limit; (limit, -1) where there is none."""
+    def first_faces(self, origin_N3: Floats, direction_N3: Floats, limit_N: Floats) -> Ints:
+        """Return the first face (N,) that each ray meets before its limit; -1 where there is none."""
         if not len(origin_N3):
-            return np.empty(0, np.float32), np.empty(0, np.int32)
-        hit = self._held.scene.run(origin_N3, direction_N3, limit_N, output=True)
-        return hit["tfar"], hit["primID"]
+            return np.empty(0, np.int32)
+        found: Ints = self._held.scene.run(origin_N3, direction_N3, limit_N, query="INTERSECT")
+        return found
 
     def blocked(self, origin_N3: Floats, direction_N3: Floats, limit_m: float) -> npt.NDArray[np.bool_]:
         """Return whether anything lies on each ray within ``limit_m``."""
@@ -58,3 +66,16 @@ class Caster:
         limit = np.full(len(origin_N3), limit_m, dtype=np.float32)
         found: Ints = self._held.scene.run(origin_N3, direction_N3, limit, query="OCCLUDED")
         return found >= 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """A mesh with its caster."""
+
+    mesh: Mesh
+    caster: Caster
+
+
+def make_layer(mesh: Mesh) -> Layer:
+    """Return ``mesh``, ready for rays."""
+    return Layer(mesh=mesh, caster=Caster(mesh))

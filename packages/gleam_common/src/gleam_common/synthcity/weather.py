@@ -28,7 +28,7 @@ class Sensor:
     """From light to bytes.
 
     Attributes:
-        exposure: brightness of the picture's mean, in linear light (0.12 dark, 0.3 bright).
+        exposure: brightness of the picture's mean, in linear light (0.15 dark, 0.5 bright).
         white_balance: factors of red, green and blue.
         contrast: slope of the tone curve around the middle; 1 is neutral.
         saturation: 0 is grey, 1 is as it is.
@@ -82,8 +82,8 @@ def draw_weather(view: View, seed: int) -> Weather:
     strength = float(rng.uniform(0.75, 1.0) if clear else rng.uniform(0.0, 0.12) if overcast else rng.uniform(0.3, 0.7))
     lowest = {Season.SUMMER: 28.0, Season.WINTER: 16.0}.get(season, 20.0)
     highest = {Season.SUMMER: 66.0, Season.WINTER: 34.0}.get(season, 54.0)
-    far_m = {View.SATELLITE: 9000.0, View.UAV: 2500.0}.get(view, 1200.0)
-    near_m = {View.SATELLITE: 3000.0, View.UAV: 450.0}.get(view, 160.0)
+    far_m = {View.SATELLITE: 9000.0, View.UAV: 6000.0}.get(view, 2500.0)
+    near_m = {View.SATELLITE: 3000.0, View.UAV: 600.0}.get(view, 180.0)
     return Weather(
         season=season,
         sun_azimuth_deg=float(rng.uniform(75.0, 285.0)),
@@ -111,11 +111,11 @@ def _draw_sensor(rng: np.random.Generator, view: View) -> Sensor:
     """Strong on purpose: colour and brightness alone must not tell which pictures belong together."""
     warm, tint = rng.normal(0.0, 0.13), rng.normal(0.0, 0.06)
     return Sensor(
-        exposure=float(0.19 * 2.0 ** rng.normal(0.0, 0.42)),
+        exposure=float(0.27 * 2.0 ** rng.normal(0.0, 0.4)),
         white_balance=(float(np.exp(warm)), float(np.exp(tint)), float(np.exp(-warm))),
-        contrast=float(rng.uniform(0.8, 1.3)),
+        contrast=float(rng.uniform(0.9, 1.45)),
         saturation=float(rng.uniform(0.6, 1.3)),
-        noise=float(rng.uniform(0.5, 4.0)),
+        noise=float(rng.uniform(0.3, 3.0)),
         blur_px=float(rng.uniform(0.0, 0.7)),
         vignette=0.0 if view is View.SATELLITE else float(rng.uniform(0.0, 0.3)),
     )

@@ -1,0 +1,89 @@
+"""``gleam-c evaluate`` and ``gleam-c embed``: a trained model on a catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gleam_common.artifacts import write_json
+from gleam_common.catalog import Catalog
+from gleam_common.commands import run_function
+from gleam_common.report.results_table import results_table
+from gleam_common.views import View, parse_view
+
+from gleam_c.embed import embed_catalog
+from gleam_c.evaluate import evaluate_catalog
+from gleam_c.model_folder import load_encoder
+
+__all__ = ["embed", "embed_command", "evaluate", "evaluate_command"]
+
+
+def evaluate(
+    checkpoint: Path,
+    catalog: Path,
+    protocol: str = "synthcity",
+    split: str = "test",
+    root: Path | None = None,
+    out: Path | None = None,
+    device: str = "cpu",
+    seed: int = 0,
+) -> None:
+    """Recall of a trained model on a catalog, with 95 % intervals.
+
+    Args:
+        checkpoint: the run's ``model`` folder (model.safetensors and config.json).
+        catalog: folder with gallery.parquet and queries.parquet.
+        protocol: which tiles are searched and what counts.
+        split: split of the queries.
+        root: folder that the pictures' paths start from; the catalog itself by default.
+        out: results.json to write; printed only by default.
+        device: cpu, cuda or cuda:N.
+        seed: of the bootstrap.
+    """
+    evaluation = evaluate_catalog(
+        load_encoder(checkpoint), Catalog.read(catalog, root), split=split, protocol=protocol, seed=seed, device=device
+    )
+    print(results_table(evaluation.results))
+    if out is not None:
+        write_json(out, evaluation.results)
+        print(f"results: {out}")
+
+
+def embed(
+    checkpoint: Path,
+    catalog: Path,
+    out: Path,
+    view: str = "satellite",
+    root: Path | None = None,
+    device: str = "cpu",
+) -> None:
+    """Embeddings of a catalog's tiles, or of its queries of one view.
+
+    Args:
+        checkpoint: the run's ``model`` folder (model.safetensors and config.json).
+        catalog: folder with gallery.parquet and queries.parquet.
+        out: folder for the embeddings: a matrix, its ids and what made them.
+        view: satellite for the tiles; uav, map, panorama or ground for queries.
+        root: folder that the pictures' paths start from; the catalog itself by default.
+        device: cpu, cuda or cuda:N.
+    """
+    which_view = parse_view(view)
+    table = embed_catalog(
+        load_encoder(checkpoint),
+        Catalog.read(catalog, root),
+        "gallery" if which_view is View.SATELLITE else "queries",
+        which_view,
+        device=device,
+    )
+    table.write(out)
+    print(f"{len(table.ids)} embeddings of {table.matrix.shape[1]} numbers: {out}")
+
+
+def evaluate_command(words: Sequence[str]) -> None:
+    """Run ``gleam-c evaluate``."""
+    run_function(evaluate, "gleam-c evaluate", words)
+
+
+def embed_command(words: Sequence[str]) -> None:
+    """Run ``gleam-c embed``."""
+    run_function(embed, "gleam-c embed", words)

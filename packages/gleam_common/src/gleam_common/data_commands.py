@@ -1,0 +1,155 @@
+"""The functions behind ``gleam-data``: their signatures are the options, their docstrings the help.
+
+What renders and reads is imported where it is used, so that ``--help`` does not wait for it; not under TYPE_CHECKING
+either, where jsonargparse would look for types.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from gleam_common.commands import run_function
+from gleam_common.errors import ConfigError, DataError
+
+__all__ = ["check", "check_command", "stats", "stats_command", "synth", "synth_command"]
+
+
+def synth(
+    out: Path | None = None,
+    seed: int = 1,
+    places: int = 1225,
+    cities: Sequence[str] = ("grid", "radial", "organic", "mixed"),
+    shots: int = 1,
+    workers: int | None = None,
+    layout: Literal["catalog", "vigor", "university"] = "catalog",
+    preview: Path | None = None,
+    preview_places: int = 8,
+    overwrite: bool = False,
+) -> None:
+    """Make a SynthCity world: cities from a seed, seen by satellite, UAV, map, panorama and ground camera.
+
+    A killed run goes on when started again; a finished world is kept. The same seed gives the same bytes, whatever the
+    number of workers.
+
+    Args:
+        out: the world's folder: a catalog with images/, facts.parquet and cities.json. Without it, only a preview.
+        seed: 0 or more.
+        places: satellite tiles of all cities together, 18 or more. 225 of 1225 (at least 9) are a city that is held out
+            whole (split test); of the other cities a tenth is held out (split val).
+        cities: styles of the other cities: grid, radial, organic, mixed. Small worlds take only the first few.
+        shots: pictures of each query view for each place, 1 to 99.
+        workers: processes; all cores if not given.
+        layout: also write the world as VIGOR (OUT/VIGOR) or University-1652 (OUT/University-1652) lies on disk.
+        preview: write a contact sheet to this PNG: places below each other, views side by side.
+        preview_places: places on the contact sheet.
+        overwrite: empty OUT first if it holds a world made with other options.
+    """
+    from gleam_common.catalog import Catalog
+    from gleam_common.synthcity.build import build_world
+    from gleam_common.synthcity.preview import live_rows, sheet_rows, write_sheet
+    from gleam_common.synthcity.world import WorldConfig
+    from gleam_common.synthcity.writers import LAYOUTS
+
+    config = WorldConfig(seed=seed, places=places, cities=tuple(cities), shots=shots)
+    if preview_places < 1:
+        raise ConfigError("places on the contact sheet", value=preview_places, allowed="1 or more")
+    if out is None and preview is None:
+        raise ConfigError("nothing to make", fix="give --out DIR for a world, --preview SHEET.png for a look, or both")
+    catalog = None if out is None else Catalog.read(build_world(config, out, workers, overwrite))
+    if catalog is not None:
+        print(f"world: {out}  ({len(catalog.gallery)} tiles, {len(catalog.queries)} queries)")
+    if catalog is not None and layout != "catalog":
+        folder, write = LAYOUTS[layout]
+        print(f"{layout}: {write(catalog.root, catalog.root / folder)}")
+    if preview is not None:
+        rows = live_rows(config, preview_places) if catalog is None else sheet_rows(catalog, preview_places)
+        write_sheet(preview, f"SynthCity   seed {seed}", rows)
+        print(f"contact sheet: {preview}")
+
+
+def check(folder: Path, root: Path | None = None) -> None:
+    """Check a catalog: its tables hold together, every picture opens, no picture is in two splits.
+
+    Args:
+        folder: holds gallery.parquet and queries.parquet.
+        root: what picture paths are relative to; the folder itself if not given.
+    """
+    from gleam_common.catalog import Catalog
+    from gleam_common.catalog_audit import audit, places_in_two_splits
+
+    catalog = Catalog.read(folder, root)
+    problems = list(audit(catalog))
+    for problem in problems[:20]:
+        print(problem)
+    if problems:
+        raise DataError(
+            f"{folder}: problems found", value=len(problems), fix="repair or remove these rows and pictures"
+        )
+    shared = places_in_two_splits(catalog)
+    if shared:
+        print(f"note: {shared} places have queries in more than one split")
+    print(f"{folder}: {len(catalog.gallery)} tiles and {len(catalog.queries)} queries are in order")
+
+
+def stats(folder: Path, as_json: bool = False) -> None:
+    """Count a catalog: pictures by view, split, area and city.
+
+    Args:
+        folder: holds gallery.parquet and queries.parquet.
+        as_json: print JSON instead of tables.
+    """
+    from gleam_common.catalog import Catalog
+    from gleam_common.catalog_audit import count_table
+
+    catalog = Catalog.read(folder)
+    if as_json:
+        print(json.dumps(catalog.statistics(), indent=2, ensure_ascii=False))
+        return
+    for column in ("split", "area", "city"):
+        if column in catalog.queries.column_names and catalog.queries[column].null_count < len(catalog.queries):
+            print(count_table(catalog, column), end="\n\n")
+    summary = catalog.statistics()
+    print(f"{summary['places']} places; {summary['positives_per_query']:.2f} positives and ", end="")
+    print(f"{summary['semi_positives_per_query']:.2f} semi-positives for each query")
+
+
+def _spelled_out(arguments: Sequence[str], flags: Sequence[str], first: str = "") -> list[str]:
+    """Return arguments as jsonargparse wants them: named, with underscores, and with a value after each flag.
+
+    Args:
+        arguments: as typed.
+        flags: options that mean "true" when they stand alone.
+        first: the option that a first word without dashes is the value of.
+    """
+    words = list(arguments)
+    if first and words and not words[0].startswith("-"):
+        words.insert(0, f"--{first}")
+    named = [_underscored(word) if word.startswith("--") else word for word in words]
+    following = [*named, ""][1:]
+    return [
+        f"{word}=true" if word[2:] in flags and next_word not in ("true", "false") else word
+        for word, next_word in zip(named, following, strict=True)
+    ]
+
+
+def _underscored(option: str) -> str:
+    name, equals, value = option[2:].partition("=")
+    return f"--{name.replace('-', '_')}{equals}{value}"
+
+
+def synth_command(arguments: Sequence[str]) -> None:
+    """``gleam-data synth [--out DIR] [--seed 1] ...``."""
+    run_function(synth, "gleam-data synth", _spelled_out(arguments, ["overwrite"]))
+
+
+def check_command(arguments: Sequence[str]) -> None:
+    """``gleam-data check DIR [--root DIR]``."""
+    run_function(check, "gleam-data check", _spelled_out(arguments, [], first="folder"))
+
+
+def stats_command(arguments: Sequence[str]) -> None:
+    """``gleam-data stats DIR [--as-json]``."""
+    run_function(stats, "gleam-data stats", _spelled_out(arguments, ["as_json"], first="folder"))

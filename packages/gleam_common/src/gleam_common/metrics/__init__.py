@@ -1,0 +1,1 @@
+"""Metrics: pure functions first, thin torchmetrics states second."""

@@ -1,0 +1,126 @@
+"""Sun and shadow, sky, mirrors and haze on visible points.
+
+Axes: M visible points, planar (3, M).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gleam_common.synthcity.planar import colour, dot, lerp, rows
+from gleam_common.synthcity.shading import Look
+from gleam_common.synthcity.shelter import Shelter
+from gleam_common.synthcity.sky import Light, sky_colour
+from gleam_common.synthcity.surfels import GROUND, Surfels, sun_blocked
+from gleam_common.synthcity.tracing import Layer
+from gleam_common.synthcity.weather import Weather
+
+__all__ = ["Scenery", "illuminate"]
+
+Floats = npt.NDArray[np.float32]
+Index = npt.NDArray[np.int64]
+_THINGS_SHADOW_M = 40.0
+_BARE, _FINE_M = 0.3, 0.2
+_OFF_SURFACE_M = 0.04
+_UP = colour(0.0, 0.0, 1.0)
+_SNOW = colour(0.82, 0.85, 0.90)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenery:
+    """What can throw shadows: the city, its soft shelter, and the things of one picture with the pixels that they or
+    their shadows may touch."""
+
+    city: Layer
+    shelter: Shelter
+    things: Layer | None
+    things_pixel: Index
+    width_px: int
+
+
+def illuminate(scenery: Scenery, seen: Surfels, look: Look, light: Light, weather: Weather) -> Floats:
+    """Return the light (3, M) that reaches the camera."""
+    albedo = lerp(look.albedo, _SNOW, look.snow) if look.snow.any() else look.albedo
+    open_sky = scenery.shelter.openness(seen.position)
+    close = _near_things(scenery, seen)
+    open_sky[_under_things(scenery, seen, close)] *= np.float32(0.25)
+    up = np.float32(0.5) + np.float32(0.5) * look.normal[2]
+    sky = np.float32(0.34) * light.zenith + np.float32(0.21) * light.horizon
+    falling = lerp(light.bounce, sky, up) * open_sky
+    direct = _sun_share(scenery, seen, look, light, weather, close)
+    if direct is not None:
+        falling += light.sun * direct
+    seen_light = albedo * falling
+    shiny = np.flatnonzero(look.gloss > 0.01)
+    if len(shiny):
+        seen_light[:, shiny] = _reflect(seen, look, light, seen_light[:, shiny], shiny)
+    through = np.exp(seen.distance * np.float32(-1.0 / light.haze_m))
+    return lerp(light.horizon, seen_light, through)
+
+
+def _near_things(scenery: Scenery, seen: Surfels) -> Index:
+    """Visible points in whose pixels a car or its shadow may be."""
+    if scenery.things is None:
+        return np.zeros(0, dtype=np.int64)
+    return np.flatnonzero(np.isin(seen.pixel, scenery.things_pixel, assume_unique=True))
+
+
+def _under_things(scenery: Scenery, seen: Surfels, close: Index) -> Index:
+    """Those of the visible ground points ``close`` that lie right under a car."""
+    if scenery.things is None:
+        return close
+    ground = close[seen.surface[close] == GROUND]
+    start = seen.position[:, ground] + _UP * np.float32(_OFF_SURFACE_M)
+    up = np.broadcast_to(_UP[:, 0], (len(ground), 3)).copy()
+    return ground[scenery.things.caster.blocked(rows(start), up, 2.0)]
+
+
+def _sun_share(
+    scenery: Scenery, seen: Surfels, look: Look, light: Light, weather: Weather, close: Index
+) -> Floats | None:
+    """Cosine to the sun (M,), 0 in shadow; None when there is no sun."""
+    if not light.sun.max() > 0.02:
+        return None
+    facing = np.maximum(dot(look.normal, light.to_sun), np.float32(0.0))
+    facing *= _lit_by_city(scenery, seen, look, light, weather, facing)
+    lit = close[facing[close] > 0]
+    if scenery.things is not None and len(lit):
+        start = seen.position[:, lit] + look.normal[:, lit] * np.float32(_OFF_SURFACE_M)
+        to_sun = np.broadcast_to(light.to_sun[:, 0], (len(lit), 3)).copy()
+        facing[lit] *= ~scenery.things.caster.blocked(rows(start), to_sun, _THINGS_SHADOW_M)
+    return facing
+
+
+def _lit_by_city(
+    scenery: Scenery, seen: Surfels, look: Look, light: Light, weather: Weather, facing: Floats
+) -> Floats:
+    """Share of the sun (M,) that no building or tree takes away.
+
+    Every second point in a chequered pattern is traced; the others take the mean of their traced neighbours.
+    """
+    row, col = np.divmod(seen.pixel, scenery.width_px)
+    traced = np.flatnonzero((facing > 0) & ((row + col) % 2 == 0))
+    start = np.take(seen.position, traced, axis=1) + np.take(look.normal, traced, axis=1) * np.float32(_OFF_SURFACE_M)
+    fine = weather.leaf < _BARE or float(np.median(seen.reach)) < _FINE_M
+    dark = sun_blocked(scenery.city, start, light.to_sun, weather, through_leaves=fine)
+    # one cell more on either side, so that each pixel has two neighbours
+    lit, known = np.zeros((2, int(seen.pixel[-1]) + 3), dtype=np.float32)
+    at = seen.pixel[traced] + 1
+    lit[at], known[at] = ~dark, 1.0
+    beside = known[:-2] + known[2:]
+    mean = (lit[:-2] + lit[2:]) / np.maximum(beside, np.float32(1.0)) + (beside == 0)
+    result: Floats = np.where(known[1:-1] > 0, lit[1:-1], mean)[seen.pixel]
+    return result
+
+
+def _reflect(seen: Surfels, look: Look, light: Light, own: Floats, index: Index) -> Floats:
+    direction, normal = seen.direction[:, index], look.normal[:, index]
+    cosine = dot(direction, normal)
+    mirrored = direction - np.float32(2.0) * cosine * normal
+    grazing = (np.float32(1.0) - np.abs(cosine)) ** 3
+    share = look.gloss[index] * (np.float32(0.35) + np.float32(0.65) * grazing)
+    sky = np.where(mirrored[2] < 0, np.float32(0.25) * light.horizon, sky_colour(light, mirrored))
+    return lerp(own, np.minimum(sky, np.float32(3.0)), share)

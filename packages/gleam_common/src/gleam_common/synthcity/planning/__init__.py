@@ -1,0 +1,1 @@
+"""How a city is planned: streets, sites, buildings, trees, stands."""

@@ -1,0 +1,271 @@
+"""A world on disk: same bytes for any number of workers and after a kill, a valid catalog, refusals, commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from gleam_common import data_commands
+from gleam_common.artifacts import read_json, read_manifest
+from gleam_common.catalog import Catalog
+from gleam_common.errors import ArtifactError, ConfigError, DataError
+from gleam_common.geo import distance_m
+from gleam_common.images import load_array
+from gleam_common.synthcity import build
+from gleam_common.synthcity.baseline import colour_features, colour_recall
+from gleam_common.synthcity.build import build_world, read_world_config
+from gleam_common.synthcity.facts import Fact
+from gleam_common.synthcity.preview import contact_sheet, live_rows, sheet_rows
+from gleam_common.synthcity.world import WorldConfig, plan_world
+from gleam_common.views import QUERY_VIEWS, View
+
+CONFIG = WorldConfig(seed=3, places=18)
+START = """
+import sys
+from gleam_common.synthcity.build import build_world
+from gleam_common.synthcity.world import WorldConfig
+if __name__ == "__main__":
+    build_world(WorldConfig(seed=3, places=18), sys.argv[1], workers=2)
+"""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """18 places: nine of a grid city, nine of the held-out city; rendered in this process. Do not write into it."""
+    return build_world(CONFIG, tmp_path_factory.mktemp("world") / "w", workers=1)
+
+
+@pytest.fixture(scope="module")
+def catalog(world: Path) -> Catalog:
+    return Catalog.read(world)
+
+
+def wait_for(condition: Callable[[], Any], timeout_s: float = 120.0) -> None:
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "timed out"
+        time.sleep(0.05)
+
+
+def test_killed_in_parallel_and_gone_on_gives_the_same_bytes(world: Path, tmp_path: Path) -> None:
+    out, script = tmp_path / "w", tmp_path / "start.py"
+    script.write_text(START)
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(out)], stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    wait_for(lambda: any(out.glob("parts/*.json")) or process.poll() is not None)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    begun = read_manifest(out)
+    assert not begun.complete
+    kept = {path.name: path.stat().st_mtime_ns for path in out.glob("parts/*.json")}
+    build_world(CONFIG, out, workers=2)
+    assert kept
+    assert read_manifest(out) == read_manifest(world)
+    assert not (out / "parts").exists()
+
+
+def test_a_finished_chunk_is_not_rendered_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered: list[str] = []
+
+    monkeypatch.setattr(build, "render_chunks", lambda todo, *_: rendered.extend(chunk.part for chunk in todo))
+    (tmp_path / "parts").mkdir()
+    chunks = build._chunks(CONFIG)
+    (tmp_path / chunks[1].part).write_text("{}")
+    build._render(chunks, CONFIG, tmp_path, workers=1)
+    assert rendered == [chunk.part for chunk in chunks if chunk is not chunks[1]]
+
+
+def test_a_finished_world_is_kept(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "_render", lambda *_: pytest.fail("rendered again"))
+    assert build_world(CONFIG, world) == world
+    assert read_world_config(world) == CONFIG
+
+
+def test_another_configuration_is_refused(world: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"seed \(3 there, 4 now\).*--overwrite"):
+        build_world(WorldConfig(seed=4, places=18), world)
+
+
+def test_manifest_covers_every_file(world: Path) -> None:
+    files = {path.relative_to(world).as_posix() for path in world.rglob("*") if path.is_file()}
+    assert set(read_manifest(world).files) == files - {"manifest.json"}
+
+
+def test_catalog_has_all_views_of_all_places(catalog: Catalog) -> None:
+    assert len(catalog.gallery) == 18
+    assert catalog.views == QUERY_VIEWS
+    assert len(catalog.queries) == 18 * len(QUERY_VIEWS)
+    assert set(catalog.column("split")) == {"train", "val", "test"}
+    assert set(zip(catalog.column("split"), catalog.column("area"), strict=True)) == {
+        ("train", "same"), ("val", "same"), ("test", "cross"),
+    }  # fmt: skip
+
+
+def test_ids_paths_and_sizes(catalog: Catalog) -> None:
+    row = catalog.queries.to_pylist()[0]
+    assert row["query_id"] == f"{row['positives'][0]}/{row['view']}"
+    assert row["positives"][0].startswith("synthcity/alfa/")
+    assert row["path"].startswith(f"images/alfa/{row['view']}/")
+    for view, size in ((View.PANORAMA, (256, 512)), (View.MAP, (256, 256))):
+        path = next(path for path in catalog.column("path") if f"/{view}/" in path)
+        assert load_array(catalog.root / path).shape == (*size, 3)
+
+
+def test_ground_points_lie_in_their_tiles_and_nowhere_else(catalog: Catalog) -> None:
+    tiles = [(row["gallery_id"], row["city"], *row["bounds"]) for row in catalog.gallery.to_pylist()]
+    rim = 1e-6  # a point on the rim (10 cm) may count for either side
+    for row in catalog.queries.to_pylist():
+        related = {*row["positives"], *row["semi_positives"]}
+        lat, lon = row["lat"], row["lon"]
+        own = [(name, s, w, n, e) for name, city, s, w, n, e in tiles if city == row["city"]]
+        assert {name for name, s, w, n, e in own if s + rim < lat < n - rim and w + rim < lon < e - rim} <= related
+        assert related <= {name for name, s, w, n, e in own if s - rim < lat < n + rim and w - rim < lon < e + rim}
+
+
+def test_tiles_are_120_m_wide(catalog: Catalog) -> None:
+    south, west, north, east = np.array(catalog.gallery["bounds"].to_pylist()).T
+    assert distance_m(south, west, north, west) == pytest.approx(120.0, abs=0.2)
+    assert distance_m(south, west, south, east) == pytest.approx(120.0, abs=0.2)
+    assert catalog.column("gsd_m", "gallery") == pytest.approx(120 / 256)
+
+
+def test_facts_belong_to_pictures(world: Path, catalog: Catalog) -> None:
+    facts = pq.read_table(world / "facts.parquet")
+    assert facts.column_names == ["picture_id", "view", *(field.name for field in fields(Fact))]
+    known = {*catalog.gallery_ids, *catalog.query_ids}
+    assert set(facts["picture_id"].to_pylist()) <= known
+    assert len(set(facts["picture_id"].to_pylist())) > 0.9 * len(known)
+    assert all(len(box) == 4 for box in facts["box"].drop_null().to_pylist())
+
+
+def test_cities_file_names_each_city(world: Path) -> None:
+    cities = read_json(world / "cities.json")
+    assert [city["city_id"] for city in cities] == ["alfa", "echo"]
+    assert all(city["name_en"] and city["name_zh"] for city in cities)
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [(1225, [250, 250, 250, 250, 225]), (20, [11, 9]), (40, [11, 10, 10, 9]), (400, [82, 82, 82, 81, 73])],
+)
+def test_places_are_shared_out(places: int, expected: list[int]) -> None:
+    plans = plan_world(WorldConfig(places=places))
+    assert [plan.places for plan in plans] == expected
+    assert [plan.split for plan in plans] == ["train"] * (len(plans) - 1) + ["test"]
+    assert len({plan.seed for plan in plans}) == len(plans)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"places": 5}, "places of a world: 5; allowed: 18 to"),
+        ({"seed": -1}, "seed of a world: -1"),
+        ({"cities": ()}, "cities of a world: 0"),
+        ({"cities": ("venice",)}, "unknown city style: 'venice'; allowed: grid"),
+        ({"shots": 0}, "allowed: 1 to 99"),
+        ({"quality": 101}, "JPEG quality: 101"),
+    ],
+)
+def test_bad_options_are_named(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        WorldConfig(**options)
+
+
+def test_no_workers_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="worker processes: 0; allowed: 1 or more"):
+        build_world(CONFIG, tmp_path / "w", workers=0)
+
+
+def test_colours_tell_pictures_apart_but_not_their_size() -> None:
+    rng = np.random.default_rng(0)
+    green = np.full((64, 64, 3), (40, 160, 60), np.uint8) + rng.integers(0, 9, (64, 64, 3), dtype=np.uint8)
+    red = green[..., [1, 0, 2]]
+    first, other, larger = (colour_features(image) for image in (green, red, green.repeat(2, 0).repeat(2, 1)))
+    assert first @ larger > 0.98 * (first @ first) > first @ other
+
+
+@pytest.mark.soak
+def test_colours_alone_do_not_solve_a_held_out_city(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = replace(plan_world(WorldConfig())[-1], places=100)
+    monkeypatch.setattr(build, "plan_world", lambda _: (plan,))
+    recall = colour_recall(Catalog.read(build_world(WorldConfig(), tmp_path / "w")), "test")
+    assert recall["chance"] == pytest.approx(0.01)
+    for view in (View.UAV, View.PANORAMA, View.GROUND):
+        assert recall[view] < 5 * recall["chance"], (view, recall)
+
+
+def test_contact_sheet_shows_each_view_once(catalog: Catalog) -> None:
+    rows = sheet_rows(catalog, 3)
+    assert len(rows) == 3
+    assert all(set(row.pictures) == set(View) for row in rows)
+    sheet = np.asarray(contact_sheet("SynthCity", rows))
+    assert sheet.shape[0] > 3 * 224
+    assert (sheet[-1] == 255).all()
+    with pytest.raises(ConfigError, match="no places"):
+        contact_sheet("SynthCity", [])
+
+
+def test_synth_command_reads_options_and_says_what_it_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made: list[Any] = []
+
+    def make(*arguments: Any) -> Path:
+        made.append(arguments)
+        return world
+
+    monkeypatch.setattr(build, "build_world", make)
+    options = ["--out", str(tmp_path), "--seed", "3", "--places", "18", "--workers", "1", "--cities", "[grid, radial]"]
+    data_commands.synth_command(
+        [*options, "--preview-places", "2", "--overwrite", "--preview", str(tmp_path / "sheet.png")]
+    )
+    assert made == [(WorldConfig(seed=3, places=18, cities=("grid", "radial")), tmp_path, 1, True)]
+    assert load_array(tmp_path / "sheet.png").shape[1] > 1000
+    assert "18 tiles, 72 queries" in capsys.readouterr().out
+
+
+def test_synth_command_needs_something_to_make() -> None:
+    with pytest.raises(ConfigError, match="nothing to make; give --out DIR"):
+        data_commands.synth_command([])
+
+
+def test_preview_without_a_world_shows_the_world_s_own_pictures(world: Path, catalog: Catalog) -> None:
+    row = live_rows(CONFIG, 1)[0]
+    name = row.caption.split(" ")[0]
+    saved = load_array(world / catalog.gallery["path"][catalog.gallery_index[name]].as_py())
+    assert np.abs(saved.astype(int) - row.pictures[View.SATELLITE]).mean() < 6, "JPEG's loss, no more"
+
+
+def test_stats_command_counts(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data_commands.stats_command([str(world)])
+    text = capsys.readouterr().out
+    assert any(line.split() == ["panorama", "8", "1", "9", "18"] for line in text.splitlines()), text
+    data_commands.stats_command([str(world), "--as-json"])
+    assert json.loads(capsys.readouterr().out)["views"]["uav"] == 18
+
+
+def test_check_command_finds_a_cut_picture(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data_commands.check_command([str(world)])
+    assert "in order" in capsys.readouterr().out
+    catalog = Catalog.read(world)
+    for path in (*catalog.column("path"), *catalog.column("path", "gallery")):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).symlink_to(world / path)
+    broken = tmp_path / catalog.column("path")[7]
+    broken.unlink()
+    broken.write_bytes((world / catalog.column("path")[7]).read_bytes()[:4000])
+    with pytest.raises(DataError, match="problems found: 1"):
+        data_commands.check_command([str(world), "--root", str(tmp_path)])
+    assert broken.name in capsys.readouterr().out
