@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-from gloo_processes import run_in_processes
 from gleam_c.loss import InfoNCE, false_negatives, info_nce_rows
+from gloo_processes import run_in_processes
 from torch import Tensor, nn
 
 PAIRS, DIM, FEATURES = 8, 6, 5
@@ -108,9 +108,7 @@ def test_the_same_tile_twice_is_no_negative() -> None:
 def test_smoothing_zero_is_plain_cross_entropy() -> None:
     logits = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
     target = torch.tensor([0, 5, 2, 2])
-    torch.testing.assert_close(
-        info_nce_rows(logits, target, None, 0.0), nn.functional.cross_entropy(logits, target)
-    )
+    torch.testing.assert_close(info_nce_rows(logits, target, None, 0.0), nn.functional.cross_entropy(logits, target))
     torch.testing.assert_close(
         info_nce_rows(logits, target, None, 0.1), nn.functional.cross_entropy(logits, target, label_smoothing=0.1)
     )

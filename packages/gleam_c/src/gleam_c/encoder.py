@@ -15,10 +15,11 @@ import timm
 import torch
 import torch.nn.functional as F  # noqa: N812
 import yaml
-from torch import Tensor, nn
-
 from gleam_common.errors import ConfigError, ModelError
 from gleam_common.views import View, parse_view
+from torch import Tensor, nn
+
+from gleam_c.standardise import Standardise
 
 __all__ = ["Encoder", "EncoderConfig", "create_encoder", "list_encoders", "preset"]
 
@@ -38,6 +39,8 @@ class EncoderConfig:
             apart, so that the embedding knows where things are).
         grid: cells per side of the ``grid`` pooling.
         embedding_dim: size of the projected embedding; 0 keeps the pooled features.
+        standardise: give each dimension mean 0 and variance 1 (:class:`gleam_c.standardise.Standardise`); for encoders
+            that start from random weights.
         sizes: height and width in pixels per view.
         mean: of RGB in [0, 1].
         std: of RGB in [0, 1].
@@ -50,6 +53,7 @@ class EncoderConfig:
     pooling: str = "backbone"
     grid: int = 4
     embedding_dim: int = 0
+    standardise: bool = False
     sizes: dict[str, list[int]] = field(default_factory=dict)
     mean: list[float] = field(default_factory=lambda: [0.485, 0.456, 0.406])
     std: list[float] = field(default_factory=lambda: [0.229, 0.224, 0.225])
@@ -119,6 +123,7 @@ class Encoder(nn.Module):
             self.gem_power = nn.Parameter(torch.tensor([3.0]))
         self.dim = config.embedding_dim or channels
         self.project = nn.Linear(channels, self.dim) if config.embedding_dim else nn.Identity()
+        self.standardise = Standardise(self.dim) if config.standardise else nn.Identity()
 
     @property
     def sizes(self) -> dict[View, tuple[int, int]]:
@@ -139,8 +144,17 @@ class Encoder(nn.Module):
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Return embeddings (B, D), L2-normalised, of pictures normalised by ``mean`` and ``std``."""
+        return F.normalize(self.standardise(self._raw(image_BCHW)), dim=-1)
+
+    def pair(self, query_BCHW: Tensor, gallery_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the embeddings of pairs, standardised together: both views share one mean, as they will afterwards."""
+        both = torch.cat([self._raw(query_BCHW), self._raw(gallery_BCHW)])
+        query_BD, gallery_BD = F.normalize(self.standardise(both), dim=-1).chunk(2)
+        return query_BD, gallery_BD
+
+    def _raw(self, image_BCHW: Tensor) -> Tensor:
         image_BCHW = image_BCHW.contiguous(memory_format=torch.channels_last)
-        return F.normalize(self.project(self._pool(self.backbone(image_BCHW))), dim=-1)
+        return cast(Tensor, self.project(self._pool(self.backbone(image_BCHW))))
 
     def _pool(self, features: Any) -> Tensor:
         if isinstance(features, list):
@@ -148,8 +162,12 @@ class Encoder(nn.Module):
         if self.config.pooling == "backbone":
             return cast(Tensor, features)
         if self.config.pooling == "gem":
-            return F.adaptive_avg_pool2d(features.clamp(min=1e-6).pow(self.gem_power), 1).pow(1 / self.gem_power).flatten(1)
-        return cast(Tensor, F.adaptive_avg_pool2d(self.norm(features), self.config.grid).flatten(1))
+            return (
+                F.adaptive_avg_pool2d(features.clamp(min=1e-6).pow(self.gem_power), 1)
+                .pow(1 / self.gem_power)
+                .flatten(1)
+            )
+        return F.adaptive_avg_pool2d(self.norm(features), self.config.grid).flatten(1)
 
     def config_dict(self) -> dict[str, Any]:
         """Return the configuration as plain data, for ``config.json``."""

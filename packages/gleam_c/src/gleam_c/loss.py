@@ -8,9 +8,8 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
-
 from gleam_common.distributed import gather, gather_with_gradient, rank
+from torch import Tensor, nn
 
 __all__ = ["MAX_SCALE", "InfoNCE", "false_negatives", "info_nce_rows"]
 
@@ -84,10 +83,6 @@ class InfoNCE(nn.Module):
         target_B = torch.arange(count, device=query_BD.device) + rank() * count
         masked_BG = false_negatives(related_BR, gallery_row_B, all_row_G)
         masked_GB = false_negatives(gather(related_BR), all_row_G, gallery_row_B)
-        by_query = info_nce_rows(
-            self.scale * query_BD @ all_gallery_GD.T, target_B, masked_BG, self.label_smoothing
-        )
-        by_tile = info_nce_rows(
-            self.scale * gallery_BD @ all_query_GD.T, target_B, masked_GB.T, self.label_smoothing
-        )
+        by_query = info_nce_rows(self.scale * query_BD @ all_gallery_GD.T, target_B, masked_BG, self.label_smoothing)
+        by_tile = info_nce_rows(self.scale * gallery_BD @ all_query_GD.T, target_B, masked_GB.T, self.label_smoothing)
         return (by_query + by_tile) / 2

@@ -1,4 +1,4 @@
-"""A trained encoder on disk: ``model.safetensors``, ``config.json`` and a card; no pickle, no code, no time, no path."""
+"""A trained encoder on disk: ``model.safetensors``, ``config.json`` and a card; no pickle, no code, no path."""
 
 from __future__ import annotations
 

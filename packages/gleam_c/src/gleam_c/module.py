@@ -41,7 +41,7 @@ class ContrastiveModule(L.LightningModule):
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         """Return the loss of one batch of pairs of one view."""
-        query_BD, gallery_BD = self.encoder(batch["query"]), self.encoder(batch["gallery"])
+        query_BD, gallery_BD = self.encoder.pair(batch["query"], batch["gallery"])
         loss: Tensor = self.loss(query_BD, gallery_BD, batch["gallery_row"], batch["related"])
         self.log("train/loss", loss.detach(), prog_bar=True)
         self.log(f"train/loss/{batch['view']}", loss.detach())

@@ -7,8 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from gleam_common.errors import ConfigError
 from gleam_common.augment import AugmentConfig
+from gleam_common.errors import ConfigError
 from gleam_common.synthcity.world import WorldConfig
 from gleam_common.views import View, parse_view
 
@@ -89,7 +89,9 @@ class PhaseConfig:
             raise ConfigError(f"phase {self.name!r} has no view", allowed=[str(view) for view in View][1:])
         for view in self.views:
             if parse_view(view) is View.SATELLITE:
-                raise ConfigError(f"phase {self.name!r} asks for satellite queries; tiles are the gallery of every phase")
+                raise ConfigError(
+                    f"phase {self.name!r} asks for satellite queries; tiles are the gallery of every phase"
+                )
         if self.epochs < 1 or self.batch_size < 2:
             raise ConfigError(
                 f"phase {self.name!r}: epochs {self.epochs}, batch size {self.batch_size}",

@@ -11,11 +11,10 @@ from importlib.util import find_spec
 from typing import Any, cast
 
 import torch
+from gleam_common.errors import ConfigError
 from lightning.pytorch.strategies import DDPStrategy, DeepSpeedStrategy, SingleDeviceStrategy, Strategy
 from torch import Tensor, nn
 from typing_extensions import override
-
-from gleam_common.errors import ConfigError
 
 __all__ = ["STRATEGIES", "CpuDeepSpeedStrategy", "TrainerConfig", "create_strategy", "full_state_dict"]
 

@@ -1,0 +1,1 @@
+"""Data, world, metrics and reports for cross-view geo-localization."""

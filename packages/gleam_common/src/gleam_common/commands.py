@@ -71,4 +71,7 @@ def _help(program: str, about: str, commands: Mapping[str, Command]) -> str:
         return f"usage: {program} [--version]\n\n{about}\n\nNo commands yet."
     width = max(map(len, commands))
     rows = "\n".join(f"  {name:<{width}}  {text}" for name, (_, text) in commands.items())
-    return f"usage: {program} COMMAND [OPTION ...]\n\n{about}\n\ncommands:\n{rows}\n\n`{program} COMMAND --help` lists a command's options with types, units and defaults."
+    return (
+        f"usage: {program} COMMAND [OPTION ...]\n\n{about}\n\ncommands:\n{rows}\n\n"
+        f"`{program} COMMAND --help` lists a command's options with types, units and defaults."
+    )

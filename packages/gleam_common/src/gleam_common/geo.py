@@ -60,12 +60,16 @@ class LocalFrame:
         local = f"+proj=tmerc +lat_0={self.origin.lat!r} +lon_0={self.origin.lon!r} +k=1 +datum=WGS84 +units=m"
         return Transformer.from_crs("EPSG:4326", local, always_xy=True)
 
-    def to_local(self, lat: npt.ArrayLike, lon: npt.ArrayLike) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    def to_local(
+        self, lat: npt.ArrayLike, lon: npt.ArrayLike
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return (x_m east, y_m north) of coordinates in degrees."""
         x, y = self._transformer.transform(np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64))
         return np.asarray(x), np.asarray(y)
 
-    def to_latlon(self, x_m: npt.ArrayLike, y_m: npt.ArrayLike) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    def to_latlon(
+        self, x_m: npt.ArrayLike, y_m: npt.ArrayLike
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return (lat, lon) in degrees of local metres."""
         lon, lat = self._transformer.transform(
             np.asarray(x_m, dtype=np.float64), np.asarray(y_m, dtype=np.float64), direction="INVERSE"

@@ -1,0 +1,1 @@
+"""GLEAM-X: says whether two pictures show the same place, and why."""

@@ -112,5 +112,7 @@ def _finish(chunks: Sequence[Chunk], stage: Stage) -> None:
     with write_atomic(out / FACTS_FILE) as file:
         pq.write_table(pa.Table.from_pylist(facts, schema=FACTS_SCHEMA), file, compression="zstd")
     write_json(out / CITIES_FILE, tables["cities"])
+    for left in (out / "images").rglob(".*.partial"):
+        left.unlink()  # of a process that was killed while it wrote
     pictures = [row["path"] for row in (*gallery, *queries)]
     stage.finish([GALLERY_FILE, QUERIES_FILE, FACTS_FILE, CITIES_FILE, *pictures])

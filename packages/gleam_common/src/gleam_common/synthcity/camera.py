@@ -230,25 +230,37 @@ def pixel_to_ground(camera: Camera, col: float, row: float) -> tuple[float, floa
 def covered_pixels(camera: Camera, point_KP3: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """Return the numbers of all pixels in the image boxes around K sets of P points.
 
-    A set that reaches behind a perspective camera, or across a panorama's seam, covers whole rows.
+    A set that reaches behind a perspective camera covers the whole picture unless it lies beside the field of view;
+    one across a panorama's seam covers whole rows.
     """
     point = np.asarray(point_KP3, dtype=np.float64)
     at = project(camera, point.reshape(-1, 3)).reshape(*point.shape[:2], 3)
     col0, row0 = np.floor(at[..., 0].min(axis=1)) - 1, np.floor(at[..., 1].min(axis=1)) - 1
     col1, row1 = np.ceil(at[..., 0].max(axis=1)) + 1, np.ceil(at[..., 1].max(axis=1)) + 1
     if camera.view in (View.UAV, View.GROUND):
-        nearest, farthest = at[..., 2].min(axis=1), at[..., 2].max(axis=1)
-        around = (nearest < 0.3) & (farthest > 0.0)
-        col1[farthest <= 0.0] = -1
-        row0[around], row1[around] = 0, camera.height_px
+        behind = at[..., 2].min(axis=1) < 0.3
+        row0[behind], row1[behind] = 0, camera.height_px
+        col0[behind], col1[behind] = 0, np.where(_beside(camera, point[behind]), 0, camera.width_px)
     else:
-        around = col1 - col0 > camera.width_px / 2
-    col0[around], col1[around] = 0, camera.width_px
+        wide = col1 - col0 > camera.width_px / 2
+        col0[wide], col1[wide] = 0, camera.width_px
     mask_HW = np.zeros((camera.height_px, camera.width_px), dtype=bool)
     box = np.clip(np.stack([row0, row1, col0, col1], axis=1), 0, max(mask_HW.shape)).astype(np.int64)
     for top, bottom, left, right in box.tolist():
         mask_HW[top:bottom, left:right] = True
     return np.flatnonzero(mask_HW)
+
+
+def _beside(camera: Camera, point_KP3: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Which sets lie wholly to one side of a picture, out of sight."""
+    right, up, forward = _axes(camera)
+    offset = point_KP3 - np.array([camera.x_m, camera.y_m, camera.z_m])
+    reach = math.tan(math.radians(camera.fov_deg) / 2)
+    across, ahead = offset @ right, offset @ forward
+    tall = reach * camera.height_px / camera.width_px
+    outside = [across > reach * ahead, -across > reach * ahead, -(offset @ up) > tall * ahead]
+    result: npt.NDArray[np.bool_] = np.any([side.all(axis=1) for side in outside], axis=0)
+    return result
 
 
 def _axes(camera: Camera) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -229,6 +229,8 @@ def _groups(shown: list[tuple[Item, int]], size: int) -> list[Fact]:
 def facts_table(facts: Iterable[Fact]) -> dict[str, list[object]]:
     """Return facts as columns, ready for ``pyarrow.table``; a box becomes a list of four."""
     rows = list(facts)
-    columns: dict[str, list[object]] = {field.name: [getattr(fact, field.name) for fact in rows] for field in fields(Fact)}
+    columns: dict[str, list[object]] = {
+        field.name: [getattr(fact, field.name) for fact in rows] for field in fields(Fact)
+    }
     columns["box"] = [None if fact.box is None else list(fact.box) for fact in rows]
     return columns

@@ -59,7 +59,8 @@ class Name:
 @dataclass(frozen=True, kw_only=True)
 class Item:
     """Anything that can be pointed at. ``colour`` is a basic colour term in English ("red", "light grey"), where a
-    person would use one: a building's facade, a sports field's surface; otherwise empty."""
+    person would use one: a building's facade, a sports field's surface; otherwise empty.
+    """
 
     item_id: int
     kind: Kind
@@ -70,7 +71,8 @@ class Item:
 @dataclass(frozen=True, kw_only=True)
 class Building(Item):
     """A footprint, extruded. ``roof`` is flat, gable or hip; ``use`` is house, apartments, office, shop, school,
-    church, hall, tower, hospital, station or warehouse."""
+    church, hall, tower, hospital, station or warehouse.
+    """
 
     footprint: Polygon
     height_m: float
@@ -107,7 +109,8 @@ class Rail(Item):
 class Area(Item):
     """A piece of ground: park, grass, plaza, parking, sports_field, river, pond, roundabout.
 
-    ``variant`` tells more: football, tennis, basketball or running_track for a sports field; empty otherwise."""
+    ``variant`` tells more: football, tennis, basketball or running_track for a sports field; empty otherwise.
+    """
 
     polygon: Polygon
     variant: str = ""
@@ -129,7 +132,8 @@ class Place:
     """A tile of the lattice and the spot in it from which it is looked at.
 
     (x_m, y_m) is the tile's centre; (stand_x_m, stand_y_m) a walkable spot near it: on a road, a path, a plaza, a
-    parking lot or grass, never inside a building or water, at least 1.5 m from walls and trunks."""
+    parking lot or grass, never inside a building or water, at least 1.5 m from walls and trunks.
+    """
 
     place_id: str
     row: int
@@ -144,7 +148,8 @@ class Place:
 @dataclass(frozen=True, kw_only=True)
 class City:
     """A whole city. Roads, areas, buildings and trees reach ``margin_m`` beyond the lattice, so that oblique views
-    near its edge still look at a city. ``half_width_m`` x ``half_height_m`` is the half size of everything."""
+    near its edge still look at a city. ``half_width_m`` x ``half_height_m`` is the half size of everything.
+    """
 
     city_id: str
     seed: int

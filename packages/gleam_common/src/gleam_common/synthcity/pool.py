@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -61,8 +62,9 @@ def _watch(futures: Sequence[Future[None]], taken: Count, on_pictures: Callable[
     waiting, told = set(futures), 0
     while waiting:
         done, waiting = wait(waiting, timeout=_POLL_S)
-        on_pictures(taken.value - told)
-        told = taken.value
+        now = taken.value
+        on_pictures(now - told)
+        told = now
         for future in done:
             future.result()
 
@@ -85,18 +87,22 @@ def _begin(stop: Event, taken: Count) -> None:
     # Ctrl-C reaches the whole group; the first process tells the others to stop after their picture.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    """End this process when the first one is gone: killed, it can neither say stop nor close the queue."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(chunks: Sequence[Chunk], config: WorldConfig, out: Path) -> None:
     stop, taken = _shared
-    parent = multiprocessing.parent_process()
 
     def count() -> None:
         with taken.get_lock():
             taken.value += 1
 
-    def is_stopped() -> bool:
-        # A killed parent cannot say stop.
-        return stop.is_set() or (parent is not None and not parent.is_alive())
-
-    render_chunks(chunks, config, out, count, is_stopped)
+    render_chunks(chunks, config, out, count, stop.is_set)

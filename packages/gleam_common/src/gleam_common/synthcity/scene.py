@@ -11,24 +11,24 @@ import numpy.typing as npt
 
 from gleam_common.errors import ConfigError
 from gleam_common.synthcity.camera import Rays, covered_pixels, pixel_rays
-from gleam_common.synthcity.closeup import closeup
-from gleam_common.synthcity.develop import develop
-from gleam_common.synthcity.facade import make_facades
 from gleam_common.synthcity.ground import GroundRaster
-from gleam_common.synthcity.lighting import Scenery, illuminate
-from gleam_common.synthcity.masonry import add_buildings
-from gleam_common.synthcity.mesh import MeshBuilder
 from gleam_common.synthcity.model import City
 from gleam_common.synthcity.picture import Camera, Picture
-from gleam_common.synthcity.plants import add_trees
-from gleam_common.synthcity.shading import Stage, look_at
-from gleam_common.synthcity.shelter import Shelter
-from gleam_common.synthcity.sky import Light, make_light, sky_colour
-from gleam_common.synthcity.surfels import see
-from gleam_common.synthcity.terrain import GroundSampler, draw_looks
-from gleam_common.synthcity.tracing import make_layer
-from gleam_common.synthcity.traffic import draw_cars, draw_furniture, find_spots
-from gleam_common.synthcity.vehicles import Dynamic, build_dynamic
+from gleam_common.synthcity.rendering.closeup import closeup
+from gleam_common.synthcity.rendering.develop import develop
+from gleam_common.synthcity.rendering.facade import make_facades
+from gleam_common.synthcity.rendering.lighting import Scenery, illuminate
+from gleam_common.synthcity.rendering.masonry import add_buildings
+from gleam_common.synthcity.rendering.mesh import MeshBuilder
+from gleam_common.synthcity.rendering.plants import add_trees
+from gleam_common.synthcity.rendering.shading import Stage, look_at
+from gleam_common.synthcity.rendering.shelter import Shelter
+from gleam_common.synthcity.rendering.sky import Light, make_light, sky_colour
+from gleam_common.synthcity.rendering.surfels import see
+from gleam_common.synthcity.rendering.terrain import GroundSampler, draw_looks
+from gleam_common.synthcity.rendering.tracing import make_layer
+from gleam_common.synthcity.rendering.traffic import draw_cars, draw_furniture, find_spots
+from gleam_common.synthcity.rendering.vehicles import Dynamic, build_dynamic
 from gleam_common.synthcity.weather import Weather
 from gleam_common.views import View
 
@@ -111,13 +111,13 @@ class Scene:
 
     def _stage(self, camera: Camera, scenery: Scenery, weather: Weather, rng: np.random.Generator) -> Stage:
         surfaces = self._city.mesh.surfaces
-        near = closeup(self._sampler.raster, camera.x_m, camera.y_m) if camera.z_m < _CLOSE_M else None
+        near = closeup(self._sampler, camera.x_m, camera.y_m) if camera.z_m < _CLOSE_M else None
         return Stage(
             surfaces=surfaces if scenery.things is None else surfaces.joined(scenery.things.mesh.surfaces),
             facades=self._facades,
             building_of_item=self._building_of_item,
             sampler=self._sampler,
-            closeup=None if near is None else GroundSampler(near),
+            closeup=near,
             looks=draw_looks(weather, rng),
             weather=weather,
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
 import numpy as np
 import numpy.typing as npt
 import shapely
@@ -28,7 +27,8 @@ _STREAM = 7004
 @dataclass(frozen=True, kw_only=True)
 class Spots:
     """All places in a city, (N, 3) each: x and y in metres and heading in degrees: of cars on lanes, at kerbs and in
-    bays, and of things on pavements (heading: away from the road)."""
+    bays, and of things on pavements (heading: away from the road).
+    """
 
     lanes: Floats
     kerbs: Floats
@@ -65,7 +65,9 @@ def find_spots(city: City) -> Spots:
     bays = [np.zeros((0, 3)), *(parking_bays(area) for area in city.areas if area.kind is Kind.PARKING)]
     groups = [np.concatenate(rows) for rows in (bays, lanes, kerbs)]
     keep = _apart(np.concatenate(groups), np.random.default_rng([city.seed, _STREAM]))
-    cars = [rows[kept] for rows, kept in zip(groups, np.split(keep, np.cumsum([len(r) for r in groups])[:-1]), strict=True)]
+    cars = [
+        rows[kept] for rows, kept in zip(groups, np.split(keep, np.cumsum([len(r) for r in groups])[:-1]), strict=True)
+    ]
     return Spots(
         bays=cars[0], lanes=cars[1], kerbs=cars[2], pavements=np.concatenate(pavements), lamps=np.concatenate(lamps)
     )
@@ -77,7 +79,7 @@ def _apart(pose: Floats, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
     if not len(pose):
         return keep
     rank = rng.permutation(len(pose))
-    points = shapely.points(pose[:, :2])
+    points = np.asarray(shapely.points(pose[:, :2]))
     first, second = shapely.STRtree(points).query(points, predicate="dwithin", distance=5.6)
     step = pose[first, :2] - pose[second, :2]
     turn, heading = np.radians(pose[first, 2] - pose[second, 2]), np.radians(pose[second, 2])
@@ -135,7 +137,8 @@ def draw_cars(spots: Spots, camera: Camera, rng: np.random.Generator) -> Poses:
 
 def draw_furniture(spots: Spots, camera: Camera, rng: np.random.Generator) -> Poses:
     """Return lamps, people and bins of one picture; ``kind`` is a row of ``FURNITURE``. None in satellite tiles, lamps
-    only in UAV pictures."""
+    only in UAV pictures.
+    """
     middle = (camera.target_x_m, camera.target_y_m)
     none = Poses(pose=np.zeros((0, 3)), kind=np.zeros(0, np.int64), seed=np.zeros(0, np.int64))
     if camera.view is View.SATELLITE:
@@ -156,5 +159,3 @@ def heading_axes(heading_deg: Floats) -> tuple[Floats, Floats]:
     angle = np.radians(heading_deg)
     ahead = np.stack([np.sin(angle), np.cos(angle)], axis=1)
     return ahead, np.stack([-np.cos(angle), np.sin(angle)], axis=1)
-
-

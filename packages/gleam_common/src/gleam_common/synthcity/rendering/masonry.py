@@ -1,4 +1,4 @@
-"""Buildings as meshes: walls from footprints, flat roofs with parapets and machines, gables, hips and spires."""
+"""Buildings as meshes: walls from footprints, flat roofs with parapets and machines; pitched ones are in ``roofs``."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from gleam_common.synthcity.mesh import MeshBuilder, Part, albedo_of
 from gleam_common.synthcity.model import Building
-from gleam_common.synthcity.noise import hash01
+from gleam_common.synthcity.rendering.mesh import MeshBuilder, Part, albedo_of
+from gleam_common.synthcity.rendering.noise import hash01
+from gleam_common.synthcity.rendering.roofs import add_pitched_roofs
 
-__all__ = ["add_boxes", "add_buildings"]
+__all__ = ["add_buildings"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-_EAVES_M = 0.35
 
 
 def add_buildings(builder: MeshBuilder, buildings: tuple[Building, ...]) -> None:
@@ -27,8 +27,8 @@ def add_buildings(builder: MeshBuilder, buildings: tuple[Building, ...]) -> None
     flat = np.array([building.roof == "flat" or not _is_quad(building) for building in buildings])
     _add_walls(builder, buildings, shapes, flat)
     _add_flat_roofs(builder, [b for b, is_flat in zip(buildings, flat, strict=True) if is_flat], shapes[flat])
-    for index in np.flatnonzero(~flat).tolist():
-        _add_pitched_roof(builder, buildings[index], shapely.get_coordinates(shapes[index])[:4])
+    pitched = [b for b, is_flat in zip(buildings, flat, strict=True) if not is_flat]
+    add_pitched_roofs(builder, pitched, shapely.get_coordinates(shapes[~flat]).reshape(-1, 5, 2)[:, :4])
 
 
 def parapet_m(buildings: list[Building] | tuple[Building, ...]) -> Floats:
@@ -134,81 +134,4 @@ def _add_machines(
         np.column_stack([centre[fits], low]),
         unit[which],
     )
-    add_boxes(builder, corner[fits], low, low + rise, surface)
-
-
-def add_boxes(builder: MeshBuilder, corner_N42: Floats, low_N: Floats, high_N: Floats, surface: npt.ArrayLike) -> None:
-    """Add upright boxes without floors from their outlines (counter-clockwise) and heights."""
-    count = len(corner_N42)
-    owner = np.broadcast_to(np.asarray(surface, dtype=np.int32), (count,))
-    level = [np.broadcast_to(z[:, None, None], (count, 4, 1)) for z in (low_N, high_N)]
-    floor, lid = (np.concatenate([corner_N42, z], axis=2) for z in level)
-    builder.add_quads(lid, owner)
-    sides = np.stack([floor, np.roll(floor, -1, axis=1), np.roll(lid, -1, axis=1), lid], axis=2)
-    builder.add_quads(sides.reshape(-1, 4, 3), np.repeat(owner, 4))
-
-
-def _add_pitched_roof(builder: MeshBuilder, building: Building, corner_42: Floats) -> None:
-    """A gable or hip over a four-cornered footprint; the ridge joins the middles of the two shorter sides."""
-    side = np.linalg.norm(np.roll(corner_42, -1, axis=0) - corner_42, axis=1)
-    if side[0] + side[2] > side[1] + side[3]:
-        corner_42 = np.roll(corner_42, -1, axis=0)
-    a, b, c, d = corner_42
-    width = (np.linalg.norm(b - a) + np.linalg.norm(d - c)) / 2
-    start, end = (a + b) / 2, (c + d) / 2
-    ridge = end - start
-    length = float(np.linalg.norm(ridge))
-    rise = _rise_m(building, width, length)
-    unit = ridge / max(length, 1e-6)
-    inset = min(width / 2, 0.48 * length) if building.roof == "hip" else -_EAVES_M
-    centre = corner_42.mean(axis=0)
-    spread = [p + _EAVES_M * (np.sign((p - centre) @ unit) * unit + _outward(p, centre, unit)) for p in corner_42]
-    foot = building.height_m - _EAVES_M * rise / (width / 2)
-    eaves = [np.array([*p, foot]) for p in spread]
-    low, high = (np.array([*p, building.height_m + rise]) for p in (start + inset * unit, end - inset * unit))
-    surface = builder.add_surfaces(
-        Part.PITCHED_ROOF, [building.item_id], albedo_of(building.roof_colour or "dark grey"), building.seed,
-        [*centre, building.height_m], unit, (length, width),
-    )  # fmt: skip
-    builder.add_quads([[eaves[1], eaves[2], high, low], [eaves[3], eaves[0], low, high]], surface)
-    if building.roof == "hip":
-        builder.add_faces([eaves[0], eaves[1], low, eaves[2], eaves[3], high], [[0, 1, 2], [3, 4, 5]], surface)
-        return
-    _add_gable_ends(builder, building, np.array([[a, b], [c, d]]), rise)
-    _add_chimney(builder, building, (start + end) / 2 + 0.3 * ridge * (float(hash01(building.seed, 13)[0]) - 0.5), rise)
-
-
-def _rise_m(building: Building, width_m: float, length_m: float) -> float:
-    """Height of the ridge above the eaves; a church's tower, near square, has a spire."""
-    if building.use == "church" and building.roof == "hip" and length_m < 1.3 * width_m:
-        return 1.6 * width_m
-    slope = 0.5 + 0.4 * float(hash01(building.seed, 12)[0])
-    return min(slope * width_m / 2, 7.0)
-
-
-def _outward(point: Floats, centre: Floats, unit: Floats) -> Floats:
-    across = np.array([-unit[1], unit[0]])
-    side: Floats = np.sign((point - centre) @ across) * across
-    return side
-
-
-def _add_gable_ends(builder: MeshBuilder, building: Building, ends_222: Floats, rise: float) -> None:
-    for a, b in ends_222:
-        length = max(float(np.linalg.norm(b - a)), 1e-6)
-        surface = builder.add_surfaces(
-            Part.WALL, [building.item_id], albedo_of(building.colour or "light grey"), building.seed,
-            [*a, 0.0], (b - a) / length, (length, building.height_m),
-        )  # fmt: skip
-        high = np.array([*((a + b) / 2), building.height_m + rise])
-        builder.add_faces(
-            [[*a, building.height_m], [*b, building.height_m], high], [[0, 1, 2]], surface
-        )
-
-
-def _add_chimney(builder: MeshBuilder, building: Building, at_2: Floats, rise: float) -> None:
-    if building.use != "house" or hash01(building.seed, 14)[0] < 0.4:
-        return
-    surface = builder.add_surfaces(Part.FITTING, [building.item_id], (0.16, 0.08, 0.06), building.seed, [*at_2, 0.0])
-    square = at_2 + 0.45 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
-    top = building.height_m + rise
-    add_boxes(builder, square[None], np.array([building.height_m]), np.array([top + 0.9]), surface)
+    builder.add_boxes(corner[fits], low, low + rise, surface)

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gleam_common.synthcity.camera import Rays
-from gleam_common.synthcity.foliage import CrownPoints, is_gap
-from gleam_common.synthcity.mesh import Mesh, Part, Surfaces
-from gleam_common.synthcity.planar import dot, rows
-from gleam_common.synthcity.tracing import FAR_M, Layer, ground_limit
+from gleam_common.synthcity.rendering.foliage import CrownPoints, is_gap
+from gleam_common.synthcity.rendering.mesh import Mesh, Part, Surfaces
+from gleam_common.synthcity.rendering.planar import dot, rows
+from gleam_common.synthcity.rendering.tracing import FAR_M, Layer, ground_limit
 from gleam_common.synthcity.weather import Weather
 
 __all__ = ["GROUND", "Surfels", "crown_points", "see", "sun_blocked"]
@@ -53,8 +53,8 @@ def _distance(mesh: Mesh, face: Ints, origin_3N: Floats, direction_3N: Floats) -
     normal = _gather(mesh.normal, face)
     toward = dot(normal, direction_3N)
     gap = np.take(mesh.offset, face, mode="clip") - dot(normal, origin_3N)
-    distance = gap / np.where(np.abs(toward) < 1e-6, np.float32(1e-6), toward)
-    return distance, normal * -np.sign(toward)
+    safe: Floats = np.where(np.abs(toward) < 1e-6, np.float32(1e-6), toward)
+    return np.divide(gap, safe, dtype=np.float32), normal * -np.sign(toward)
 
 
 def see(city: Layer, extra: Layer | None, extra_pixel: Index, rays: Rays, weather: Weather) -> Surfels:
@@ -118,9 +118,9 @@ def _look_through_leaves(city: Layer, rays: Rays, limit: Floats, face: Ints, wea
     mesh = city.mesh
     rest = np.flatnonzero(face >= 0)
     for _ in range(_LEAF_LAYERS):
-        surface = np.take(mesh.surface, face[rest])
+        surface = np.take(mesh.surface, face[rest]).astype(np.int64)
         crown = np.take(mesh.is_crown, surface)
-        rest, surface = rest[crown], surface[crown].astype(np.int64)
+        rest, surface = rest[crown], surface[crown]
         if not len(rest):
             return
         direction, origin = _gather(rays.direction_3N, rest), rays.origins(rest)

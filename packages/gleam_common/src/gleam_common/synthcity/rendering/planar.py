@@ -25,8 +25,8 @@ def dot(first_3N: Floats, second_3N: Floats) -> Floats:
 
 def unit(vector_3N: Floats) -> Floats:
     """Return vectors of length one."""
-    result: Floats = vector_3N / np.maximum(np.sqrt(dot(vector_3N, vector_3N)), np.float32(1e-6))
-    return result
+    length: Floats = np.sqrt(dot(vector_3N, vector_3N))
+    return np.asarray(vector_3N / np.maximum(length, np.float32(1e-6)))
 
 
 def lerp(first: Floats, second: Floats, share: Floats) -> Floats:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import numpy.typing as npt
-import shapely
 
 from gleam_common.synthcity.model import City
 
@@ -26,11 +25,12 @@ class Shelter:
         shape = (int(2 * city.half_height_m / _CELL_M) + 2, int(2 * city.half_width_m / _CELL_M) + 2)
         plan = np.zeros(shape, dtype=np.float32)
         for building in city.buildings:
-            rings = [self._cells(shapely.get_coordinates(ring)) for ring in shapely.get_rings(building.footprint)]
+            rings = [self._cells(np.asarray(building.footprint.exterior.coords))]
+            rings += [self._cells(np.asarray(ring.coords)) for ring in building.footprint.interiors]
             cv2.fillPoly(plan, rings, min(1.0, building.height_m / 8.0), shift=_SHIFT)
         crowns = np.zeros(shape, dtype=np.float32)
-        for tree in city.trees:
-            centre = self._cells(np.array([[tree.x_m, tree.y_m]]))[0].tolist()
+        centres = self._cells(np.array([(tree.x_m, tree.y_m) for tree in city.trees]).reshape(-1, 2)).tolist()
+        for tree, centre in zip(city.trees, centres, strict=True):
             cv2.circle(crowns, centre, int(tree.radius_m / _CELL_M * (1 << _SHIFT)), 0.5, -1, cv2.LINE_8, _SHIFT)
         hidden = cv2.GaussianBlur(plan, (0, 0), _SPREAD_M / _CELL_M) + cv2.GaussianBlur(crowns, (0, 0), 1.2)
         fine = cv2.resize(np.minimum(hidden, 1.0), None, fx=_FINER, fy=_FINER, interpolation=cv2.INTER_LINEAR)

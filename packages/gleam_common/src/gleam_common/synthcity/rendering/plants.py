@@ -6,17 +6,21 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+from trimesh.creation import icosphere
 
-from gleam_common.synthcity.masonry import add_boxes
-from gleam_common.synthcity.mesh import MeshBuilder, Part
 from gleam_common.synthcity.model import Tree
-from gleam_common.synthcity.noise import hash01
+from gleam_common.synthcity.rendering.mesh import MeshBuilder, Part
+from gleam_common.synthcity.rendering.noise import hash01
 
 __all__ = ["add_trees"]
 
 Floats = npt.NDArray[np.float64]
 _VARIANTS = 8
 _BRANCHES = 8
+_GREENS = {
+    Part.BROADLEAF: ((0.125, 0.185, 0.055), (0.075, 0.150, 0.055)),
+    Part.CONIFER: ((0.042, 0.085, 0.045), (0.032, 0.076, 0.062)),
+}
 
 
 def add_trees(builder: MeshBuilder, trees: tuple[Tree, ...]) -> None:
@@ -45,9 +49,10 @@ def _add_group(builder: MeshBuilder, trees: list[Tree], part: Part) -> None:
         chosen = np.flatnonzero(variant == number)
         vertex, face = _broadleaf(number) if part is Part.BROADLEAF else _conifer(number)
         _add_copies(builder, vertex, face, centre[chosen], radius[chosen], half[chosen], turn[chosen], crown[chosen])
-    trunk = builder.add_surfaces(Part.TRUNK, ids, (0.075, 0.055, 0.042), ids, np.column_stack([foot, np.zeros(len(ids))]))
+    at = np.column_stack([foot, np.zeros(len(ids))])
+    trunk = builder.add_surfaces(Part.TRUNK, ids, (0.075, 0.055, 0.042), ids, at)
     square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * np.clip(0.022 * height, 0.08, 0.3)[:, None, None]
-    add_boxes(builder, foot[:, None, :] + square, np.zeros(len(ids)), bare + 0.6 * half, trunk)
+    builder.add_boxes(foot[:, None, :] + square, np.zeros(len(ids)), bare + 0.6 * half, trunk)
     if part is Part.BROADLEAF:
         _add_branches(builder, ids, foot, bare, radius, half, trunk)
 
@@ -78,9 +83,9 @@ def _crown_albedo(ids: npt.NDArray[np.int64], part: Part) -> Floats:
     """Greens of a tree's own; the season turns them (see foliage)."""
     tint = hash01(ids, 33).astype(np.float64)[:, None]
     light = 0.75 + 0.5 * hash01(ids, 34).astype(np.float64)[:, None]
-    if part is Part.CONIFER:
-        return light * ((1 - tint) * np.array([0.042, 0.085, 0.045]) + tint * np.array([0.032, 0.076, 0.062]))
-    return light * ((1 - tint) * np.array([0.125, 0.185, 0.055]) + tint * np.array([0.075, 0.150, 0.055]))
+    first, second = np.array(_GREENS[part])
+    albedo: Floats = light * ((1 - tint) * first + tint * second)
+    return albedo
 
 
 def _add_copies(
@@ -107,7 +112,8 @@ def _add_copies(
 def _broadleaf(variant: int) -> tuple[Floats, npt.NDArray[np.int64]]:
     """A lumpy ball of 80 triangles, radius about 1."""
     rng = np.random.default_rng([7301, variant])
-    vertex, face = _icosphere()
+    ball = icosphere(subdivisions=1)
+    vertex, face = np.asarray(ball.vertices), np.asarray(ball.faces, dtype=np.int64)
     lumps = rng.standard_normal((6, 3))
     lumps /= np.linalg.norm(lumps, axis=1, keepdims=True)
     bump = np.max(np.exp(5.0 * (vertex @ lumps.T - 1.0)) * rng.uniform(0.5, 1.0, 6), axis=1)
@@ -115,26 +121,6 @@ def _broadleaf(variant: int) -> tuple[Floats, npt.NDArray[np.int64]]:
     vertex = vertex * radius[:, None]
     vertex[:, 2] = np.clip(vertex[:, 2], -0.85, 1.0)
     return vertex, face
-
-
-@cache
-def _icosphere() -> tuple[Floats, npt.NDArray[np.int64]]:
-    """An icosahedron with each edge halved, on the unit sphere: 42 vertices, 80 triangles."""
-    golden = (1 + 5**0.5) / 2
-    corners = [(-1, golden, 0), (1, golden, 0), (-1, -golden, 0), (1, -golden, 0)]
-    points = np.array([np.roll(corner, shift) for shift in range(3) for corner in corners], dtype=np.float64)
-    points /= np.linalg.norm(points, axis=1, keepdims=True)
-    side = np.linalg.norm(points[:, None] - points[None], axis=2)
-    near = (side > 0) & (side < 1.1)
-    faces = [(i, j, k) for i in range(12) for j in range(i) for k in range(j) if near[i, j] and near[j, k] and near[i, k]]
-    middle = {pair: 12 + n for n, pair in enumerate((i, j) for i in range(12) for j in range(i) if near[i, j])}
-    halves = np.array([points[i] + points[j] for i, j in middle])
-    vertex = np.vstack([points, halves / np.linalg.norm(halves, axis=1, keepdims=True)])
-    small = []
-    for i, j, k in faces:
-        ij, jk, ik = middle[i, j], middle[j, k], middle[i, k]
-        small += [(i, ij, ik), (j, jk, ij), (k, ik, jk), (ij, jk, ik)]
-    return vertex, np.array(small)
 
 
 @cache
@@ -148,6 +134,6 @@ def _conifer(variant: int) -> tuple[Floats, npt.NDArray[np.int64]]:
         reach = wide * rng.uniform(0.8, 1.08, 7)
         rim = np.column_stack([reach * np.cos(angle), reach * np.sin(angle), low + rng.uniform(-0.06, 0.06, 7)])
         first = 8 * tier
-        vertices += [rim, [[0.0, 0.0, min(high, 1.0)]]]
+        vertices += [rim, np.array([[0.0, 0.0, min(high, 1.0)]])]
         faces += [(first + k, first + (k + 1) % 7, first + 7) for k in range(7)]
     return np.vstack(vertices), np.array(faces)

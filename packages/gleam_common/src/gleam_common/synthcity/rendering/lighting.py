@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gleam_common.synthcity.planar import colour, dot, lerp, rows
-from gleam_common.synthcity.shading import Look
-from gleam_common.synthcity.shelter import Shelter
-from gleam_common.synthcity.sky import Light, sky_colour
-from gleam_common.synthcity.surfels import GROUND, Surfels, sun_blocked
-from gleam_common.synthcity.tracing import Layer
+from gleam_common.synthcity.rendering.planar import colour, dot, lerp, rows
+from gleam_common.synthcity.rendering.shading import Look
+from gleam_common.synthcity.rendering.shelter import Shelter
+from gleam_common.synthcity.rendering.sky import Light, sky_colour
+from gleam_common.synthcity.rendering.surfels import GROUND, Surfels, sun_blocked
+from gleam_common.synthcity.rendering.tracing import Layer
 from gleam_common.synthcity.weather import Weather
 
 __all__ = ["Scenery", "illuminate"]
@@ -32,7 +32,8 @@ _SNOW = colour(0.82, 0.85, 0.90)
 @dataclass(frozen=True, kw_only=True)
 class Scenery:
     """What can throw shadows: the city, its soft shelter, and the things of one picture with the pixels that they or
-    their shadows may touch."""
+    their shadows may touch.
+    """
 
     city: Layer
     shelter: Shelter
@@ -75,7 +76,7 @@ def _under_things(scenery: Scenery, seen: Surfels, close: Index) -> Index:
     ground = close[seen.surface[close] == GROUND]
     start = seen.position[:, ground] + _UP * np.float32(_OFF_SURFACE_M)
     up = np.broadcast_to(_UP[:, 0], (len(ground), 3)).copy()
-    return ground[scenery.things.caster.blocked(rows(start), up, 2.0)]
+    return np.asarray(ground[scenery.things.caster.blocked(rows(start), up, 2.0)])
 
 
 def _sun_share(
@@ -94,9 +95,7 @@ def _sun_share(
     return facing
 
 
-def _lit_by_city(
-    scenery: Scenery, seen: Surfels, look: Look, light: Light, weather: Weather, facing: Floats
-) -> Floats:
+def _lit_by_city(scenery: Scenery, seen: Surfels, look: Look, light: Light, weather: Weather, facing: Floats) -> Floats:
     """Share of the sun (M,) that no building or tree takes away.
 
     Every second point in a chequered pattern is traced; the others take the mean of their traced neighbours.

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gleam_common.synthcity.noise import hash01, lookup, tile_noise
-from gleam_common.synthcity.planar import colour
+from gleam_common.synthcity.rendering.noise import hash01, lookup, tile_noise
+from gleam_common.synthcity.rendering.planar import colour
 
 __all__ = ["RoofPoints", "shade_flat_roofs", "shade_pitched_roofs"]
 

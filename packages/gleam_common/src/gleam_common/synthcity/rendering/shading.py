@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gleam_common.synthcity.facade import Facades, WallPoints, shade_walls
-from gleam_common.synthcity.foliage import shade_crowns
-from gleam_common.synthcity.mesh import Part, Surfaces
-from gleam_common.synthcity.noise import lookup, tile_noise
-from gleam_common.synthcity.planar import dot, smoothstep, unit
-from gleam_common.synthcity.roofing import RoofPoints, shade_flat_roofs, shade_pitched_roofs
-from gleam_common.synthcity.surfels import GROUND, Surfels, crown_points
-from gleam_common.synthcity.terrain import GroundPoints, GroundSampler, MaterialLooks, item_of, shade_ground
+from gleam_common.synthcity.rendering.facade import Facades, WallPoints, shade_walls
+from gleam_common.synthcity.rendering.foliage import shade_crowns
+from gleam_common.synthcity.rendering.mesh import Part, Surfaces
+from gleam_common.synthcity.rendering.noise import lookup, tile_noise
+from gleam_common.synthcity.rendering.planar import dot, smoothstep, unit
+from gleam_common.synthcity.rendering.roofing import RoofPoints, shade_flat_roofs, shade_pitched_roofs
+from gleam_common.synthcity.rendering.surfels import GROUND, Surfels, crown_points
+from gleam_common.synthcity.rendering.terrain import GroundPoints, GroundSampler, MaterialLooks, item_of, shade_ground
 from gleam_common.synthcity.weather import Weather
 
 __all__ = ["Look", "Stage", "look_at"]
@@ -32,7 +32,8 @@ _GLOSS = {Part.GLASS: 0.3, Part.PAINT: 0.12}
 @dataclass(frozen=True, kw_only=True)
 class Stage:
     """All that surfaces need to know. ``building_of_item`` maps an item number to a row of ``facades``;
-    ``closeup`` is the ground right around the camera in finer cells."""
+    ``closeup`` is the ground right around the camera in finer cells.
+    """
 
     surfaces: Surfaces
     facades: Facades
@@ -144,7 +145,7 @@ def _roof_points(stage: Stage, seen: Surfels, index: Index) -> RoofPoints:
         v=across,
         length=size[0],
         width=size[1],
-        pixel=seen.reach[index] / np.maximum(facing, np.float32(0.1)),
+        pixel=np.asarray(seen.reach[index] / np.maximum(facing, np.float32(0.1))),
         seed=np.take(surfaces.seed, surface),
         facing=np.sign(across),
         rise=offset[2],

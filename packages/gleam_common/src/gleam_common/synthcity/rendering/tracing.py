@@ -14,7 +14,7 @@ from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore import EmbreeDevice
 from embreex.rtcore_scene import EmbreeScene
 
-from gleam_common.synthcity.mesh import Mesh
+from gleam_common.synthcity.rendering.mesh import Mesh
 
 __all__ = ["FAR_M", "Caster", "Layer", "ground_limit", "make_layer"]
 

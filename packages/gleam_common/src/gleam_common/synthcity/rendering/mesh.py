@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -100,7 +101,7 @@ class MeshBuilder:
         self._vertices: list[Floats] = []
         self._faces: list[Ints] = []
         self._owners: list[Ints] = []
-        self._columns: dict[str, list[npt.NDArray[np.generic]]] = {}
+        self._columns: dict[str, list[npt.NDArray[Any]]] = {}
         self._vertex_count = 0
         self.surface_count = 0
 
@@ -117,7 +118,7 @@ class MeshBuilder:
         """Add as many surfaces as ``item`` has rows (the others broadcast); return their numbers."""
         items = np.atleast_1d(np.asarray(item, dtype=np.int32))
         count = len(items)
-        rows = {
+        rows: dict[str, npt.NDArray[Any]] = {
             "part": np.full(count, part, dtype=np.uint8),
             "item": items,
             "albedo": np.broadcast_to(np.asarray(albedo, dtype=np.float32), (count, 3)),
@@ -147,6 +148,20 @@ class MeshBuilder:
         faces = first + np.array([[0, 1, 2], [0, 2, 3]], dtype=np.int32)
         owner = np.broadcast_to(np.asarray(surface, dtype=np.int32), (len(corners),))
         self.add_faces(corners.reshape(-1, 3), faces.reshape(-1, 3), np.repeat(owner, 2))
+
+    def add_boxes(
+        self, corner_N42: npt.ArrayLike, low_N: npt.ArrayLike, high_N: npt.ArrayLike, surface: npt.ArrayLike
+    ) -> None:
+        """Add upright boxes without floors from their outlines (counter-clockwise) and heights in metres."""
+        corners = np.asarray(corner_N42, dtype=np.float64)
+        owner = np.broadcast_to(np.asarray(surface, dtype=np.int32), (len(corners),))
+        floor, lid = (
+            np.concatenate([corners, np.broadcast_to(np.asarray(z)[:, None, None], (len(corners), 4, 1))], axis=2)
+            for z in (low_N, high_N)
+        )
+        self.add_quads(lid, owner)
+        sides = np.stack([floor, np.roll(floor, -1, axis=1), np.roll(lid, -1, axis=1), lid], axis=2)
+        self.add_quads(sides.reshape(-1, 4, 3), np.repeat(owner, 4))
 
     def build(self) -> Mesh:
         """Return everything added so far; an empty builder gives one speck far below ground."""

@@ -12,11 +12,11 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from gleam_common.synthcity.mesh import Mesh, MeshBuilder, Part, albedo_of
 from gleam_common.synthcity.model import Kind, Name
-from gleam_common.synthcity.noise import hash01
 from gleam_common.synthcity.picture import DYNAMIC_ID_BASE, Thing
-from gleam_common.synthcity.traffic import Poses, heading_axes
+from gleam_common.synthcity.rendering.mesh import Mesh, MeshBuilder, Part, albedo_of
+from gleam_common.synthcity.rendering.noise import hash01
+from gleam_common.synthcity.rendering.traffic import Poses, heading_axes
 
 __all__ = ["Dynamic", "build_dynamic"]
 
@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 Model = tuple[Floats, npt.NDArray[np.int64]]
 """Quadrilaterals (Q, 4, 3) in metres and which of its thing's looks each has, (Q,)."""
 
-# length, width, height; then shares: belt line, cabin from/to at the belt, roof from/to (of half the length), glass sides
+# length, width, height; shares: belt line, cabin from and to at the belt, roof from and to; whether its sides are glass
 _CAR_SHAPES = (
     (4.5, 1.80, 1.45, 0.60, -0.80, 0.42, -0.50, 0.12, True),
     (4.0, 1.75, 1.50, 0.58, -0.97, 0.45, -0.80, 0.15, True),
@@ -80,7 +80,11 @@ def _block(low: tuple[float, ...], high: tuple[float, ...], top: tuple[float, ..
     (x0, y0, z0), (x1, y1, z1) = low, high
     u0, u1, side = top or (x0, x1, y1)
     floor = np.array([[x0, y0, z0], [x1, y0, z0], [x1, y1, z0], [x0, y1, z0]])
-    lid = np.array([[u0, -side, z1], [u1, -side, z1], [u1, side, z1], [u0, side, z1]]) if top else floor + [0, 0, z1 - z0]
+    lid = (
+        np.array([[u0, -side, z1], [u1, -side, z1], [u1, side, z1], [u0, side, z1]])
+        if top
+        else floor + np.array([0, 0, z1 - z0])
+    )
     edges = [(1, 2), (3, 0), (2, 3), (0, 1)]
     return np.array([*([floor[a], floor[b], lid[b], lid[a]] for a, b in edges), lid])
 
@@ -92,7 +96,8 @@ def _car(shape: int, detailed: bool) -> Model:
     a, b, z = length / 2, width / 2, height * belt
     quads = [_block((-a, -b, 0.28), (a, b, z), (-0.985 * a, 0.97 * a, 0.96 * b))]
     tags = [_BODY] * 5
-    quads.append(_block((cab0 * a, -0.94 * b, z), (cab1 * a, 0.94 * b, height), (roof0 * a, roof1 * a, 0.76 * b if glass_sides else 0.9 * b)))
+    roof = (roof0 * a, roof1 * a, 0.76 * b if glass_sides else 0.9 * b)
+    quads.append(_block((cab0 * a, -0.94 * b, z), (cab1 * a, 0.94 * b, height), roof))
     tags += [_GLASS, _GLASS, _GLASS, _GLASS, _BODY] if glass_sides else [_GLASS, _BODY, _BODY, _BODY, _BODY]
     if not detailed:
         return np.concatenate(quads), np.array(tags)
@@ -105,7 +110,7 @@ def _car(shape: int, detailed: bool) -> Model:
             tags += [_DARK] * 3
     for side in (-0.7 * b, 0.7 * b):
         bright = np.array([[0, -0.16, -0.07], [0, 0.16, -0.07], [0, 0.16, 0.07], [0, -0.16, 0.07]])
-        quads.append((bright + [0.993 * a, side, 0.75 * z])[None])
+        quads.append((bright + np.array([0.993 * a, side, 0.75 * z]))[None])
         tags.append(_LAMP)
     return np.concatenate(quads), np.array(tags)
 
@@ -147,9 +152,7 @@ def _add_things(
     return boxes
 
 
-def _add_cars(
-    builder: MeshBuilder, cars: Poses, ids: npt.NDArray[np.int64], paint: list[str], near: int
-) -> Floats:
+def _add_cars(builder: MeshBuilder, cars: Poses, ids: npt.NDArray[np.int64], paint: list[str], near: int) -> Floats:
     """Add cars, nearest first; the first ``near`` of them in detail."""
     body = np.array([albedo_of(name) for name in paint]).reshape(-1, 3)
     looks = ((Part.PAINT, body), (Part.GLASS, (0.02, 0.025, 0.03)), (Part.FITTING, (0.018, 0.018, 0.02)),
@@ -176,7 +179,8 @@ _LAMP_QUADS = np.concatenate([
 ])  # fmt: skip
 _PERSON_QUADS = np.concatenate([
     _block((-0.11, -0.19, 0.0), (0.11, -0.03, 0.85)), _block((-0.11, 0.03, 0.0), (0.11, 0.19, 0.85)),
-    _block((-0.13, -0.24, 0.85), (0.13, 0.24, 1.45), (-0.11, 0.11, 0.2)), _block((-0.1, -0.09, 1.45), (0.1, 0.09, 1.72)),
+    _block((-0.13, -0.24, 0.85), (0.13, 0.24, 1.45), (-0.11, 0.11, 0.2)),
+    _block((-0.1, -0.09, 1.45), (0.1, 0.09, 1.72)),
 ])  # fmt: skip
 _BIN_QUADS = _block((-0.25, -0.25, 0.0), (0.25, 0.25, 0.95))
 _FURNITURE: dict[int, Model] = {

@@ -6,19 +6,24 @@ flickering. Axes: N points on walls, B buildings.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 
 from gleam_common.synthcity.model import Building
-from gleam_common.synthcity.noise import hash01, lookup, tile_noise
-from gleam_common.synthcity.planar import colour, lerp
+from gleam_common.synthcity.rendering.noise import hash01, lookup, tile_noise
+from gleam_common.synthcity.rendering.planar import colour, lerp
 
 __all__ = ["Facades", "WallPoints", "make_facades", "shade_walls"]
 
 Floats = npt.NDArray[np.float32]
+Index = npt.NDArray[np.int64]
 Ints = npt.NDArray[np.int32]
+Flags = npt.NDArray[np.bool_]
+Style = Mapping[str, Floats]
+"""The columns of ``Facades`` at each point."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,47 +62,52 @@ _STYLES: dict[str, tuple[float, float, float, float, float, float]] = {
     "wood": (3.3, 0.34, 0.46, 0.0, 0.20, 0.25),
     "metal": (5.0, 0.55, 0.22, 0.35, 0.0, 0.22),
 }
+_TALL_ROOMS = ("church", "hall", "station")
+_RIBBONS = ("office", "school", "hospital")
+_SHOP_BELOW = ("office", "apartments")
 
 
 def make_facades(buildings: tuple[Building, ...]) -> Facades:
     """Draw the facade of each building from its own seed, facade and use."""
-    seed = np.array([building.seed for building in buildings], dtype=np.int64)
-    bay, share_u, share_v, joint_u, joint_v, joint = (
-        np.array([_STYLES.get(building.facade, _STYLES["plaster"])[column] for building in buildings])
-        for column in range(6)
-    )
-    use = np.array([building.use for building in buildings])
-    glass = np.array([building.facade == "glass" for building in buildings])
-    floors = np.maximum(np.array([building.floors for building in buildings]), 1)
-    tall_room = np.isin(use, ["church", "hall", "station"])
-    floors = np.where(tall_room, np.minimum(floors, 2), floors)
-    blind = np.array([building.facade == "metal" and building.roof == "flat" and building.use == "warehouse"
-                      and len(building.footprint.exterior.coords) > 15 for building in buildings])  # fmt: skip
-    height = np.array([building.height_m for building in buildings])
-    floor = height / floors
-    bay = bay * (0.82 + 0.4 * hash01(seed, 51))
-    window = bay * share_u * (0.85 + 0.3 * hash01(seed, 52)) * ~blind
-    tall = np.minimum(floor * share_v * (0.9 + 0.25 * hash01(seed, 53)), floor * 0.9)
-    ribbon = (hash01(seed, 54) < 0.22) & np.isin(use, ["office", "school", "hospital"]) & ~glass
-    window = np.where(ribbon, bay * 1.02, window)
-    columns = {
+    seeds = np.array([building.seed for building in buildings], dtype=np.int64)
+    draws = hash01(seeds[:, None], np.arange(51, 60)[None, :]).tolist() if buildings else []
+    rows = [_facade(building, *draw) for building, draw in zip(buildings, draws, strict=True)]
+    names = [field.name for field in fields(Facades)]
+    return Facades(**{name: np.array([row[name] for row in rows], dtype=np.float32) for name in names})
+
+
+def _facade(
+    building: Building, bays: float, wide: float, tall: float, ribbon: float, trim: float, shop: float,
+    has_balcony: float, balconies: float, course: float,
+) -> dict[str, float]:  # fmt: skip
+    """One building's columns from nine random numbers in [0, 1)."""
+    bay_m, share_u, share_v, joint_u_m, joint_v_m, joint = _STYLES.get(building.facade, _STYLES["plaster"])
+    use, is_glass = building.use, building.facade == "glass"
+    floors = max(1, min(building.floors, 2) if use in _TALL_ROOMS else building.floors)
+    floor_m = building.height_m / floors
+    bay_m *= 0.82 + 0.4 * bays
+    window_m = bay_m * share_u * (0.85 + 0.3 * wide)
+    if ribbon < 0.22 and use in _RIBBONS and not is_glass:
+        window_m = bay_m * 1.02
+    is_tank = use == "warehouse" and len(building.footprint.exterior.coords) > 15
+    tall_m = min(floor_m * share_v * (0.9 + 0.25 * tall), floor_m * 0.9)
+    return {
         "floors": floors,
-        "floor_m": floor,
-        "bay_m": bay,
-        "window_m": window,
-        "tall_m": tall,
-        "sill_m": np.where(glass, 0.5 * (floor - tall), (floor - tall) * 0.55),
-        "joint_u_m": joint_u,
-        "joint_v_m": joint_v,
+        "floor_m": floor_m,
+        "bay_m": bay_m,
+        "window_m": 0.0 if is_tank else window_m,
+        "tall_m": tall_m,
+        "sill_m": (floor_m - tall_m) * (0.5 if is_glass else 0.55),
+        "joint_u_m": joint_u_m,
+        "joint_v_m": joint_v_m,
         "joint": joint,
-        "trim": 0.15 + 0.65 * hash01(seed, 55),
-        "is_glass": glass,
-        "is_shop": (use == "shop") | (np.isin(use, ["office", "apartments"]) & (hash01(seed, 56) < 0.35)),
-        "balcony": np.where((use == "apartments") & (hash01(seed, 57) < 0.6), 0.3 + 0.4 * hash01(seed, 58), 0.0),
-        "course": (hash01(seed, 59) < 0.4) & ~glass & (use != "house"),
-        "seed": seed % 65536,
+        "trim": 0.15 + 0.65 * trim,
+        "is_glass": is_glass,
+        "is_shop": use == "shop" or (use in _SHOP_BELOW and shop < 0.35),
+        "balcony": 0.3 + 0.4 * balconies if use == "apartments" and has_balcony < 0.6 else 0.0,
+        "course": course < 0.4 and not is_glass and use != "house",
+        "seed": building.seed % 65536,
     }
-    return Facades(**{name: np.asarray(value, dtype=np.float32) for name, value in columns.items()})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,12 +123,13 @@ class WallPoints:
     pixel_u: Floats
     pixel_v: Floats
     building: Ints
-    wall: Ints
+    wall: Index
 
 
 def _cover(inside_m: Floats, pixel_m: Floats) -> Floats:
     """Share of a pixel that lies inside an edge at distance ``inside_m``."""
-    return np.clip(inside_m / pixel_m + np.float32(0.5), 0.0, 1.0)
+    share: Floats = np.minimum(np.maximum(inside_m / pixel_m + np.float32(0.5), 0.0), 1.0)
+    return share
 
 
 def shade_walls(points: WallPoints, facades: Facades, albedo_3N: Floats) -> tuple[Floats, Floats]:
@@ -139,9 +150,7 @@ def shade_walls(points: WallPoints, facades: Facades, albedo_3N: Floats) -> tupl
     street = in_grid & (level == 0)
     is_shop = street & (style["is_shop"] > 0)
     is_door = street & ~is_shop & (hash01(points.wall, (column + 64).astype(np.int32), 77) < 0.22)
-    half = np.where(is_shop, 0.44 * style["bay_m"], np.where(is_door, np.float32(0.55), 0.5 * style["window_m"]))
-    foot = np.where(is_shop, np.float32(0.35), np.where(is_door, np.float32(0.0), style["sill_m"]))
-    head = np.where(is_shop, np.minimum(style["floor_m"] - 0.9, 2.7), np.where(is_door, np.float32(2.15), foot + style["tall_m"]))
+    half, foot, head = _openings(style, is_shop, is_door)
     frame = _opening(points, style, off_u, up, half + 0.12, foot - 0.12, head + 0.12) * in_grid
     pane = _opening(points, style, off_u, up, half, foot, head) * in_grid
     trim = np.where(style["trim"] > 0.3, style["trim"], np.float32(0.06))
@@ -151,18 +160,28 @@ def shade_walls(points: WallPoints, facades: Facades, albedo_3N: Floats) -> tupl
     return _signs(points, style, albedo, is_shop, up, head, column), gloss * pane
 
 
+def _openings(style: Style, is_shop: Flags, is_door: Flags) -> tuple[Floats, Floats, Floats]:
+    """Half width, foot and head in metres of the opening in each point's bay."""
+    half: Floats = np.where(is_shop, 0.44 * style["bay_m"], 0.5 * style["window_m"])
+    foot: Floats = np.where(is_shop, np.float32(0.35), style["sill_m"])
+    head: Floats = np.where(is_shop, np.minimum(style["floor_m"] - 0.9, 2.7), style["sill_m"] + style["tall_m"])
+    half, foot = np.where(is_door, np.float32(0.55), half), np.where(is_door, np.float32(0.0), foot)
+    return half, foot, np.where(is_door, np.float32(2.15), head)
+
+
 def _opening(
-    points: WallPoints, style: dict[str, Floats], off_u: Floats, up: Floats, half: Floats, foot: Floats, head: Floats
+    points: WallPoints, style: Style, off_u: Floats, up: Floats, half: Floats, foot: Floats, head: Floats
 ) -> Floats:
     """Share of a pixel inside a rectangle of each bay and floor; its mean where pixels are larger than bays."""
     sharp = _cover(half - off_u, points.pixel_u) * _cover(np.minimum(up - foot, head - up), points.pixel_v)
     mean = 2.0 * half * (head - foot) / (style["bay_m"] * style["floor_m"])
-    coarse = np.clip(np.maximum(points.pixel_u / style["bay_m"], points.pixel_v / style["floor_m"]) * 2.0 - 0.6, 0.0, 1.0)
+    bays = np.maximum(points.pixel_u / style["bay_m"], points.pixel_v / style["floor_m"])
+    coarse = np.minimum(np.maximum(2.0 * bays - 0.6, 0.0), 1.0)
     result: Floats = np.where(half > 0.13, sharp + (mean - sharp) * coarse, np.float32(0.0))
     return result
 
 
-def _plain_wall(points: WallPoints, style: dict[str, Floats], albedo_3N: Floats) -> Floats:
+def _plain_wall(points: WallPoints, style: Style, albedo_3N: Floats) -> Floats:
     stain = lookup(tile_noise(43, 1.1), points.u * 9.0 + style["seed"], points.v * 6.0)
     streak = lookup(tile_noise(44, 0.8), points.u * 14.0 + style["seed"], points.v * 0.8)
     bright = 1.0 + 0.14 * stain + 0.08 * streak
@@ -180,7 +199,7 @@ def _plain_wall(points: WallPoints, style: dict[str, Floats], albedo_3N: Floats)
     return result
 
 
-def _bands(points: WallPoints, style: dict[str, Floats], albedo: Floats, up: Floats, level: Floats) -> Floats:
+def _bands(points: WallPoints, style: Style, albedo: Floats, up: Floats, level: Floats) -> Floats:
     """String courses at the floors and a cornice at the top."""
     course = _cover(np.float32(0.14) - np.minimum(up, style["floor_m"] - up), points.pixel_v) * style["course"]
     course = course * ((level > 0) & (points.v < points.height))
@@ -190,8 +209,8 @@ def _bands(points: WallPoints, style: dict[str, Floats], albedo: Floats, up: Flo
 
 
 def _balconies(
-    points: WallPoints, style: dict[str, Floats], albedo: Floats, up: Floats, off_u: Floats,
-    in_grid: npt.NDArray[np.bool_], column: Floats,
+    points: WallPoints, style: Style, albedo: Floats, up: Floats, off_u: Floats,
+    in_grid: Flags, column: Floats,
 ) -> Floats:  # fmt: skip
     pattern = hash01(style["seed"].astype(np.int32), (column + 64).astype(np.int32), 78)
     has = in_grid & (pattern < style["balcony"])
@@ -205,8 +224,8 @@ def _balconies(
 
 
 def _panes(
-    points: WallPoints, style: dict[str, Floats], albedo_3N: Floats, draw: Floats, is_door: npt.NDArray[np.bool_],
-    is_shop: npt.NDArray[np.bool_], below_head: Floats, off_u: Floats,
+    points: WallPoints, style: Style, albedo_3N: Floats, draw: Floats, is_door: Flags,
+    is_shop: Flags, below_head: Floats, off_u: Floats,
 ) -> tuple[Floats, Floats]:  # fmt: skip
     """Colour and gloss of what fills an opening: dark rooms, curtains, blinds, tinted glass, doors."""
     is_glass = style["is_glass"] > 0
@@ -225,7 +244,7 @@ def _panes(
 
 
 def _signs(
-    points: WallPoints, style: dict[str, Floats], albedo: Floats, is_shop: npt.NDArray[np.bool_], up: Floats,
+    points: WallPoints, style: Style, albedo: Floats, is_shop: Flags, up: Floats,
     head: Floats, column: Floats,
 ) -> Floats:  # fmt: skip
     """Coloured boards over shop fronts, one for a few bays."""

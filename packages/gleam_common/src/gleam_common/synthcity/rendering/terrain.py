@@ -14,11 +14,11 @@ import numpy.typing as npt
 
 from gleam_common.synthcity.canvas import Material
 from gleam_common.synthcity.ground import GroundRaster
-from gleam_common.synthcity.noise import lookup, tile_noise
-from gleam_common.synthcity.planar import smoothstep
+from gleam_common.synthcity.rendering.noise import lookup, tile_noise
+from gleam_common.synthcity.rendering.planar import smoothstep
 from gleam_common.synthcity.weather import Season, Weather
 
-__all__ = ["GroundPoints", "GroundSampler", "MaterialLooks", "draw_looks", "item_of", "shade_ground"]
+__all__ = ["GroundPoints", "GroundSampler", "MaterialLooks", "draw_looks", "item_of", "material_of", "shade_ground"]
 
 Floats = npt.NDArray[np.float32]
 Index = npt.NDArray[np.int64]
@@ -100,30 +100,28 @@ class GroundSampler:
     """
 
     def __init__(self, raster: GroundRaster) -> None:
-        self.raster = raster
+        self.gsd_m, self.x0_m, self.y1_m = raster.gsd_m, raster.x0_m, raster.y1_m
         window = np.ones((7, 7), dtype=np.uint8)
         material = raster.material_YX
         mixed = cv2.dilate(material, window) != cv2.erode(material, window)
-        self._packed_YX = raster.item_YX.astype(np.uint32) << _ITEM_SHIFT
-        self._packed_YX |= material
-        self._packed_YX |= mixed.astype(np.uint32) << _MARK_BIT
+        self.packed_YX = raster.item_YX.astype(np.uint32)
+        self.packed_YX <<= _ITEM_SHIFT
+        self.packed_YX |= material | (mixed.view(np.uint8) << _MARK_BIT)
 
     def covers(self, x_m: Floats, y_m: Floats) -> npt.NDArray[np.bool_]:
         """Return which points (N,) lie in the raster."""
-        rows, cols = self._packed_YX.shape
-        x0_m, y1_m, gsd_m = self.raster.x0_m, self.raster.y1_m, self.raster.gsd_m
-        result: npt.NDArray[np.bool_] = (
-            (x_m > x0_m) & (x_m < x0_m + cols * gsd_m) & (y_m < y1_m) & (y_m > y1_m - rows * gsd_m)
-        )
+        rows, cols = self.packed_YX.shape
+        x1_m, y0_m = self.x0_m + cols * self.gsd_m, self.y1_m - rows * self.gsd_m
+        result: npt.NDArray[np.bool_] = (x_m > self.x0_m) & (x_m < x1_m) & (y_m < self.y1_m) & (y_m > y0_m)
         return result
 
     def read(self, x_m: Floats, y_m: Floats) -> Cells:
         """Return cells (N,), to be taken apart with ``material_of``, ``item_of`` and ``is_mixed``."""
-        rows, cols = self._packed_YX.shape
-        scale = np.float32(1.0 / self.raster.gsd_m)
-        col = (x_m - np.float32(self.raster.x0_m)) * scale
-        row = (np.float32(self.raster.y1_m) - y_m) * scale
-        cells = np.take(self._packed_YX, row.astype(np.int64) * cols + col.astype(np.int64), mode="clip")
+        rows, cols = self.packed_YX.shape
+        scale = np.float32(1.0 / self.gsd_m)
+        col = (x_m - np.float32(self.x0_m)) * scale
+        row = (np.float32(self.y1_m) - y_m) * scale
+        cells: Cells = np.take(self.packed_YX, row.astype(np.int64) * cols + col.astype(np.int64), mode="clip")
         if len(col) and (min(col.min(), row.min()) < 0 or col.max() >= cols or row.max() >= rows):
             cells[(col < 0) | (row < 0) | (col >= cols) | (row >= rows)] = _OUTSIDE
         return cells
@@ -141,7 +139,8 @@ def item_of(cells: Cells) -> npt.NDArray[np.int32]:
 
 def is_mixed(cells: Cells) -> npt.NDArray[np.bool_]:
     """Return whether another material is within three cells of each."""
-    return (cells & np.uint32(1 << _MARK_BIT)) != 0
+    mark: npt.NDArray[np.bool_] = (cells & np.uint32(1 << _MARK_BIT)) != 0
+    return mark
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,8 +165,8 @@ def _near_taps(points: GroundPoints, gsd_m: float) -> Taps:
     part_y = smoothstep(0.2, 0.8, points.y * scale - np.float32(0.5) - base_y)
     for a, weight_x in enumerate((np.float32(1.0) - part_x, part_x)):
         for b, weight_y in enumerate((np.float32(1.0) - part_y, part_y)):
-            at_x, at_y = ((base + np.float32(step + 0.5)) * np.float32(gsd_m) for base, step in ((base_x, a), (base_y, b)))
-            yield at_x, at_y, weight_x * weight_y
+            at_x = (base_x + np.float32(a + 0.5)) * np.float32(gsd_m)
+            yield at_x, (base_y + np.float32(b + 0.5)) * np.float32(gsd_m), weight_x * weight_y
 
 
 def _far_taps(points: GroundPoints, count: int) -> Taps:
@@ -183,17 +182,13 @@ def _blend(
     albedo_3N: Floats,
 ) -> None:  # fmt: skip
     """Overwrite the albedo of points whose pixel holds several materials by the mean over it."""
-    gsd_m = sampler.raster.gsd_m
+    gsd_m = sampler.gsd_m
     far, near = pixel_m > _FAR_CELLS * gsd_m, mixed & (pixel_m < gsd_m)
-    for chosen, taps in (
-        (near, lambda part: _near_taps(part, gsd_m)),
-        (mixed & ~near & ~far, lambda part: _far_taps(part, 4)),
-        (far, lambda part: _far_taps(part, 8)),
-    ):
+    for chosen, count in ((near, 0), (mixed & ~near & ~far, 4), (far, 8)):
         index = np.flatnonzero(chosen)
         if len(index):
-            mean = np.zeros((3, len(index)), dtype=np.float32)
-            for x, y, weight in taps(points.part(index)):
+            mean, part = np.zeros((3, len(index)), dtype=np.float32), points.part(index)
+            for x, y, weight in _far_taps(part, count) if count else _near_taps(part, gsd_m):
                 mean += np.take(looks.albedo, material_of(sampler.read(x, y)), axis=1, mode="clip") * weight
             for channel in range(3):
                 albedo_3N[channel, index] = mean[channel]
@@ -210,8 +205,12 @@ def shade_ground(
     mottle, hold, gloss = (np.take(row, material, mode="clip") for row in (looks.mottle, looks.snow, looks.gloss))
     _blend(sampler, looks, points, pixel_m, mixed, albedo)
     x, y = points.x + np.float32(8192.0), points.y + np.float32(8192.0)
-    fine = lookup(tile_noise(45, 0.35), x * np.float32(22), y * np.float32(22)) * np.minimum(np.float32(0.1) / pixel_m, 1)
-    middle = lookup(tile_noise(46, 0.9), x * np.float32(3.1), y * np.float32(3.1)) * np.minimum(np.float32(1.2) / pixel_m, 1)
+    fine = lookup(tile_noise(45, 0.35), x * np.float32(22), y * np.float32(22)) * np.minimum(
+        np.float32(0.1) / pixel_m, 1
+    )
+    middle = lookup(tile_noise(46, 0.9), x * np.float32(3.1), y * np.float32(3.1)) * np.minimum(
+        np.float32(1.2) / pixel_m, 1
+    )
     broad = lookup(tile_noise(47, 1.7), x * np.float32(1.9), y * np.float32(1.9))
     bright = np.float32(1.0) + mottle * (np.float32(1.1) * fine + np.float32(0.9) * (middle + broad))
     snow = np.zeros(len(x), dtype=np.float32)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gleam_common.synthcity.noise import hash01, lookup, tile_noise
-from gleam_common.synthcity.planar import colour, dot, smoothstep, unit
+from gleam_common.synthcity.rendering.noise import hash01, lookup, tile_noise
+from gleam_common.synthcity.rendering.planar import colour, dot, smoothstep, unit
 from gleam_common.synthcity.weather import Season, Weather
 
 __all__ = ["CrownPoints", "is_gap", "shade_crowns"]
@@ -51,7 +51,8 @@ def is_gap(points: CrownPoints, weather: Weather) -> npt.NDArray[np.bool_]:
     leaf = np.where(points.is_conifer, np.float32(0.9), np.float32(weather.leaf))
     bare = np.float32(0.25) * (leaf < _BARE)
     small = np.minimum(np.maximum(np.float32(0.2) / points.pixel, np.float32(0.45)), np.float32(1.0))
-    return clump * small < np.float32(0.38) - np.float32(1.22) * leaf + rim + bare
+    gap: npt.NDArray[np.bool_] = clump * small < np.float32(0.38) - np.float32(1.22) * leaf + rim + bare
+    return gap
 
 
 def shade_crowns(points: CrownPoints, albedo_3N: Floats, weather: Weather) -> Floats:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from gleam_common.synthcity.noise import NOISE_SIZE, tile_noise
+from gleam_common.synthcity.rendering.noise import NOISE_SIZE, tile_noise
 from gleam_common.synthcity.weather import Sensor
 
 __all__ = ["develop"]
@@ -50,13 +50,13 @@ def _expose(light_HW: Floats, sensor: Sensor, grain_HW: Floats) -> Bytes:
     light = np.maximum(light_HW, np.float32(0.0))
     value = np.sqrt(light * (np.float32(1.0) + light * np.float32(_WHITE**-2)) / (np.float32(1.0) + light))
     toned = np.float32(255 * 0.45 * (1 - sensor.contrast)) + np.float32(255 * sensor.contrast) * value + grain_HW
-    return np.minimum(np.maximum(toned, 0.0), 255.0).astype(np.uint8)
+    return np.asarray(np.minimum(np.maximum(toned, 0.0), 255.0).astype(np.uint8))
 
 
 @cache
 def _corner_light(height: int, width: int, strength: float) -> Floats:
     y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None, :]
-    return (1.0 - strength * ((x * x + y * y) / 2.0)).astype(np.float32)
+    return np.asarray((1.0 - strength * ((x * x + y * y) / 2.0)).astype(np.float32))
 
 
 def _grain(height: int, width: int, rng: np.random.Generator) -> Floats:

@@ -41,7 +41,7 @@ def tile_noise(seed: int, roughness: float) -> Floats:
     frequency[0, 0] = np.inf
     noise = np.fft.irfft2(spectrum * frequency**-roughness if roughness else spectrum, s=(NOISE_SIZE, NOISE_SIZE))
     noise = (noise - noise.mean()) / (2.5 * noise.std())
-    return np.clip(noise, -1.0, 1.0).astype(np.float32).ravel()
+    return np.asarray(np.clip(noise, -1.0, 1.0).astype(np.float32).ravel())
 
 
 def lookup(texture: Floats, u: Floats, v: Floats) -> Floats:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gleam_common.synthcity.noise import lookup_smooth, tile_noise
-from gleam_common.synthcity.planar import dot, lerp, smoothstep
+from gleam_common.synthcity.rendering.noise import lookup_smooth, tile_noise
+from gleam_common.synthcity.rendering.planar import dot, lerp, smoothstep
 from gleam_common.synthcity.weather import Weather
 
 __all__ = ["Light", "make_light", "sky_colour"]
