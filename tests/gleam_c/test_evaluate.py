@@ -86,7 +86,7 @@ def test_a_perfect_model_still_has_an_interval(tiny_catalog):
     chosen = tiny_catalog.select(split="test", views=["uav"])
     tiles = EmbeddingTable(ids=chosen.gallery_ids, matrix=np.eye(12, dtype=np.float32))
     queries = EmbeddingTable(ids=chosen.query_ids, matrix=np.eye(12, dtype=np.float32))
-    recall = score(predictions_of_view(chosen, View.UAV, queries, tiles), chosen)["views"]["uav"]["recall@1"]
+    recall = score(predictions_of_view(chosen, View.UAV, queries, tiles.matrix), chosen)["views"]["uav"]["recall@1"]
     assert recall["value"] == recall["high"] == 1
     assert recall["low"] == pytest.approx(0.025 ** (1 / 12))
 
@@ -96,7 +96,7 @@ def test_only_the_hit_rate_forgives_a_neighbour(tiny_catalog):
     tiles = EmbeddingTable(ids=chosen.gallery_ids, matrix=np.eye(12, dtype=np.float32))
     beside = np.eye(12, k=1, dtype=np.float32) + 0.9 * np.eye(12, dtype=np.float32)  # the neighbour wins, but for one
     queries = EmbeddingTable(ids=chosen.query_ids, matrix=beside)
-    metrics = score(predictions_of_view(chosen, View.UAV, queries, tiles), chosen)["views"]["uav"]
+    metrics = score(predictions_of_view(chosen, View.UAV, queries, tiles.matrix), chosen)["views"]["uav"]
     assert metrics["recall@1"]["value"] == pytest.approx(1 / 12)
     assert metrics["hit_rate"]["value"] == 1
 

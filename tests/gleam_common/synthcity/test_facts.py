@@ -124,8 +124,10 @@ def test_a_ground_photo_looks_along_its_heading():
 
 def test_trees_and_cars_are_counted_when_they_can_be_made_out():
     patches = {
-        "oak": (OAK, slice(0, 4), slice(0, 4)), "fir": (FIR, slice(10, 12), slice(0, 3)), "car": (CAR, slice(20, 24), slice(0, 9)),
-    }  # fmt: skip
+        "oak": (OAK, slice(0, 4), slice(0, 4)),
+        "fir": (FIR, slice(10, 12), slice(0, 3)),
+        "car": (CAR, slice(20, 24), slice(0, 9)),
+    }
     groups = [fact for fact in picture_facts(picture(**patches), CITY) if not fact.item_id]
     assert [(fact.kind, fact.count) for fact in groups] == [("tree", 1), ("car", 1)]
     assert groups[0].share == pytest.approx(16 / 65536)

@@ -38,6 +38,10 @@ class PictureEncoder(Protocol):
         """Height and width in pixels per view."""
 
     @property
+    def headings(self) -> Mapping[View, int]:
+        """How many headings tiles are turned to for queries of a view; others see tiles north-up."""
+
+    @property
     def mean(self) -> Sequence[float]:
         """Mean of RGB in [0, 1]."""
 
@@ -125,8 +129,11 @@ def embed_catalog(
     batch_size: int = 64,
     workers: int = 0,
     cache: Path | None = None,
+    up_deg: float = 0.0,
 ) -> EmbeddingTable:
     """Return the embeddings of the gallery's tiles or of the queries of one view, in the catalog's order.
+
+    ``up_deg`` is the heading in degrees that points up in the tiles that are embedded.
 
     Raises:
         DataError: a picture is missing or broken, or there is none of this view.
@@ -143,6 +150,7 @@ def embed_catalog(
         mean=encoder.mean,
         std=encoder.std,
         cache=cache,
+        up_deg=up_deg,
     )
     matrix = embed_pictures(encoder, loader, device, f"embedding {'tiles' if which == 'gallery' else view}")
     ids = catalog.gallery_ids if which == "gallery" else catalog.query_ids
@@ -150,6 +158,7 @@ def embed_catalog(
     own = [ids[row] for row in of_view]
     meta = {
         "view": str(view),
+        "up_deg": up_deg,
         "size": list(size),
         "mean": list(encoder.mean),
         "std": list(encoder.std),

@@ -42,6 +42,8 @@ class EncoderConfig:
         standardise: give each dimension mean 0 and variance 1 (:class:`gleam_c.standardise.Standardise`); for encoders
             that start from random weights.
         sizes: height and width in pixels per view.
+        headings: for queries of these views, tiles are embedded turned to so many headings, and a tile's score is that
+            of the best one; in training they are turned to the query's known heading. Views left out see tiles north-up.
         mean: of RGB in [0, 1].
         std: of RGB in [0, 1].
     """
@@ -55,6 +57,7 @@ class EncoderConfig:
     embedding_dim: int = 0
     standardise: bool = False
     sizes: dict[str, list[int]] = field(default_factory=dict)
+    headings: dict[str, int] = field(default_factory=dict)
     mean: list[float] = field(default_factory=lambda: [0.485, 0.456, 0.406])
     std: list[float] = field(default_factory=lambda: [0.229, 0.224, 0.225])
 
@@ -65,6 +68,11 @@ class EncoderConfig:
             parse_view(view)
             if len(size) != 2 or min(size) < 32:
                 raise ConfigError(f"size of view {view}", value=size, allowed="[height, width], each at least 32 px")
+        for view, count in self.headings.items():
+            if parse_view(view).is_north_aligned or not 1 <= count <= 64:
+                raise ConfigError(
+                    f"headings of view {view}", value=count, allowed="1 to 64, for views of any heading: uav, ground"
+                )
         missing = sorted(set(map(str, View)) - set(self.sizes))
         if missing:
             raise ConfigError("encoder without a size for some views", value=missing, fix="add them under `sizes:`")
@@ -129,6 +137,11 @@ class Encoder(nn.Module):
     def sizes(self) -> dict[View, tuple[int, int]]:
         """Height and width in pixels per view."""
         return {View(view): (size[0], size[1]) for view, size in self.config.sizes.items()}
+
+    @property
+    def headings(self) -> dict[View, int]:
+        """How many headings tiles are turned to for queries of a view; views that see tiles north-up are left out."""
+        return {View(view): count for view, count in self.config.headings.items() if count > 1}
 
     @property
     def mean(self) -> tuple[float, float, float]:

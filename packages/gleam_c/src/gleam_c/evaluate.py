@@ -18,9 +18,10 @@ from gleam_common.artifacts import write_atomic
 from gleam_common.catalog import Catalog
 from gleam_common.errors import ConfigError
 from gleam_common.geo import distance_m
-from gleam_common.metrics.ranking import positive_ranks, top_k
+from gleam_common.metrics.ranking import Embeddings, positive_ranks, top_k
 from gleam_common.row_lists import RowLists
 from gleam_common.views import View
+from torch import Tensor
 
 from gleam_c.embed import EmbeddingTable, PictureEncoder, device_of, embed_catalog
 from gleam_c.scoring import PROTOCOLS, score
@@ -89,27 +90,37 @@ def evaluate_catalog(
 def predict(encoder: PictureEncoder, catalog: Catalog, **options: Any) -> pa.Table:
     """Return what the encoder says of every query of ``catalog``, view after view: :func:`predictions_of_view`.
 
-    ``options`` are those of :func:`gleam_c.embed.embed_catalog`; the gallery is embedded once.
+    ``options`` are those of :func:`gleam_c.embed.embed_catalog`; the gallery is embedded once for each number of
+    headings that a view asks for (:attr:`gleam_c.encoder.Encoder.headings`).
     """
-    tiles = _embed_gallery(encoder, catalog, options)
+    galleries: dict[int, Tensor] = {}
     tables = []
     for view in catalog.views:
+        headings = encoder.headings.get(view, 1)
+        if headings not in galleries:
+            galleries[headings] = _embed_gallery(encoder, catalog, headings, options)
         queries = embed_catalog(encoder, catalog, "queries", view, **options)
-        tables.append(predictions_of_view(catalog, view, queries, tiles, device_of(encoder)))
+        tables.append(predictions_of_view(catalog, view, queries, galleries[headings]))
     return pa.concat_tables(tables)
 
 
-def _embed_gallery(encoder: PictureEncoder, catalog: Catalog, options: Mapping[str, Any]) -> EmbeddingTable:
-    """Return the gallery's embeddings in the catalog's order; a gallery may hold several views (University-1652)."""
+def _embed_gallery(encoder: PictureEncoder, catalog: Catalog, headings: int, options: Mapping[str, Any]) -> Tensor:
+    """Return the gallery's embeddings (G, H, D) in the catalog's order, on the encoder's device.
+
+    A gallery may hold several views (University-1652).
+    """
     views = [View(name) for name in dict.fromkeys(catalog.column("view", "gallery").tolist())]
-    tables = [embed_catalog(encoder, catalog, "gallery", view, **options) for view in views]
-    rows = [catalog.gallery_index[gallery_id] for table in tables for gallery_id in table.ids]
-    matrix = np.concatenate([table.matrix for table in tables])[np.argsort(rows)]
-    return EmbeddingTable(ids=catalog.gallery_ids, matrix=matrix)
+    turned = []
+    for number in range(headings):
+        up_deg = 360.0 * number / headings
+        tables = [embed_catalog(encoder, catalog, "gallery", view, up_deg=up_deg, **options) for view in views]
+        rows = [catalog.gallery_index[gallery_id] for table in tables for gallery_id in table.ids]
+        turned.append(np.concatenate([table.matrix for table in tables])[np.argsort(rows)])
+    return torch.as_tensor(np.stack(turned, axis=1), device=device_of(encoder))
 
 
 def predictions_of_view(
-    catalog: Catalog, view: View, queries: EmbeddingTable, tiles: EmbeddingTable, device: torch.device | str = "cpu"
+    catalog: Catalog, view: View, queries: EmbeddingTable, gallery_GHD: Embeddings
 ) -> pa.Table:
     """Return one row for each query of a view.
 
@@ -121,17 +132,17 @@ def predictions_of_view(
         catalog: of the queries and tiles.
         view: of the queries.
         queries: embeddings of all queries of the view, in the catalog's order.
-        tiles: embeddings of all tiles, in the catalog's order.
-        device: to rank on; both matrices must fit on it.
+        gallery_GHD: embeddings of all tiles, in the catalog's order; ranking runs where they are.
     """
-    query_QD, gallery_GD = (torch.as_tensor(np.array(table.matrix), device=device) for table in (queries, tiles))
+    gallery = torch.as_tensor(gallery_GHD)
+    query_QD = torch.as_tensor(np.array(queries.matrix), device=gallery.device)
     of_view = np.flatnonzero(catalog.column("view") == str(view))
     positives, semi = (
         _lists_of(lists, of_view) for lists in (catalog.query_positives(), catalog.query_semi_positives())
     )
-    found = positive_ranks(query_QD, gallery_GD, positives)
-    without_semi = positive_ranks(query_QD, gallery_GD, positives, semi) if semi.rows.size else found
-    rows, scores = top_k(query_QD, gallery_GD, TOP)
+    found = positive_ranks(query_QD, gallery, positives)
+    without_semi = positive_ranks(query_QD, gallery, positives, semi) if semi.rows.size else found
+    rows, scores = top_k(query_QD, gallery, TOP)
     error_m = _error_m(catalog, of_view, rows[:, 0])
     return pa.table(
         {
@@ -140,7 +151,7 @@ def predictions_of_view(
             "rank": found.best,
             "ranks": pa.ListArray.from_arrays(found.offsets.astype(np.int32), found.ranks),
             "rank_without_semi": without_semi.best,
-            "top_ids": [[tiles.ids[row] for row in best] for best in rows],
+            "top_ids": [[catalog.gallery_ids[row] for row in best] for best in rows],
             "top_scores": list(scores),
             "error_m": pa.array(error_m, mask=np.isnan(error_m)),
         }

@@ -119,6 +119,7 @@ def _prepare(
             std=encoder.std,
             seed=recipe.seed,
             cache=recipe.cache or None,
+            heading_up=tuple(map(str, encoder.headings)),
         )
     )
     total_steps = recipe.trainer.fast_dev_steps or phase.epochs * data.steps_per_epoch(recipe.trainer.processes)

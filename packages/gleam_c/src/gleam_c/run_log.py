@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L  # noqa: N812
+from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers.logger import Logger
-from lightning.fabric.utilities.rank_zero import rank_zero_only
 from tqdm import tqdm
 from typing_extensions import override
 

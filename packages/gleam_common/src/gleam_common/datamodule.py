@@ -42,6 +42,7 @@ class DataConfig:
         std: per channel in [0, 1]; the encoder's.
         seed: of order and changes.
         cache: folder for decoded pictures; without one they are decoded each time.
+        heading_up: views whose tile is turned until the query's heading points up.
     """
 
     catalog: str
@@ -58,6 +59,7 @@ class DataConfig:
     std: tuple[float, float, float] = IMAGENET_STD
     seed: int = 0
     cache: str | None = None
+    heading_up: tuple[str, ...] = ()
 
     def view_sizes(self) -> dict[View, Size]:
         """Return the size of every view.
@@ -140,6 +142,7 @@ class PairDataModule(lightning.LightningDataModule):
             augment=config.augment,
             seed=config.seed,
             cache=None if config.cache is None else Path(config.cache),
+            heading_up=[parse_view(name) for name in config.heading_up],
         )
 
     def steps_per_epoch(self, world_size: int = 1) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 
 from gleam_common.augment import AugmentConfig
 from gleam_common.catalog import Catalog
+from gleam_common.errors import DataError
 from gleam_common.pairs import VIEW_CODES, Pairs
 from gleam_common.picture_store import Pictures, open_pictures
 from gleam_common.sampling import SampleKey
@@ -61,6 +62,7 @@ class PairDataset(Dataset[PairSample]):
         augment: random changes.
         seed: of the changes and of the tile, where a query has several.
         cache: folder for decoded pictures, or None.
+        heading_up: views whose tile is turned until the query's heading points up.
 
     Raises:
         DataError: a picture is missing or broken (now with a ``cache``, else when it is asked for).
@@ -75,7 +77,10 @@ class PairDataset(Dataset[PairSample]):
         augment: AugmentConfig,
         seed: int = 0,
         cache: Path | None = None,
+        heading_up: Collection[View] = (),
     ) -> None:
+        self._heading_up = frozenset(heading_up)
+        self._heading_deg = _headings(catalog, self._heading_up)
         self.pairs, self.sizes, self.augment, self.seed = pairs, sizes, augment, seed
         self._views = [View(name) for name in catalog.column("view")]
         tile_paths = [catalog.root / path for path in catalog.column("path", "gallery")]
@@ -97,8 +102,21 @@ class PairDataset(Dataset[PairSample]):
         tiles = self.pairs.tiles[key.pair]
         tile_row = int(tiles[0] if len(tiles) == 1 else np.random.default_rng((*seed_key, 1)).choice(tiles))
         query = self._queries[view][int(self._place_in_store[key.pair])]
-        query, tile = train_arrays(query, self._tiles[tile_row], view, self.sizes, seed_key, self.augment)
+        up_deg = float(self._heading_deg[key.pair]) if view in self._heading_up else None
+        query, tile = train_arrays(query, self._tiles[tile_row], view, self.sizes, seed_key, self.augment, up_deg)
         return PairSample(row=key.pair, query=query, tile=tile, tile_row=tile_row)
+
+
+def _headings(catalog: Catalog, needed: Collection[View]) -> npt.NDArray[np.float64]:
+    heading_deg = np.asarray(catalog.column("heading_deg"), dtype=np.float64)
+    unknown = np.isnan(heading_deg) & np.isin(catalog.column("view"), [str(view) for view in needed])
+    if unknown.any():
+        raise DataError(
+            f"queries without heading_deg whose tile should be turned to it: {int(unknown.sum())}; first",
+            value=catalog.query_ids[int(np.flatnonzero(unknown)[0])],
+            fix="fill the column, or take the view out of the encoder's `headings`",
+        )
+    return heading_deg
 
 
 class PairCollate:

@@ -1,7 +1,8 @@
 """Turning, mirroring and cropping a query and its tile so that they still show the same place.
 
 A picture tied to north turns with its tile: a map by the same quarter, a panorama by rolling. UAV and ground pictures
-have any heading, so their tile turns alone. Mirroring swaps east and west in both (Sample4Geo's "flip" and "rotate").
+have any heading, so their tile turns alone: anyhow, or until their heading points up. Mirroring swaps east and west in both
+(Sample4Geo's "flip" and "rotate").
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from gleam_common.augment import AugmentConfig
 from gleam_common.views import View
 
-__all__ = ["PairMotion", "crop_matrix", "draw_motion", "move_query", "move_tile"]
+__all__ = ["PairMotion", "crop_matrix", "draw_motion", "heading_up", "move_query", "move_tile"]
 
 Picture = npt.NDArray[np.uint8]
 Matrix = npt.NDArray[np.float64]
@@ -30,14 +31,32 @@ class PairMotion:
     flip: bool
 
 
-def draw_motion(view: View, config: AugmentConfig, rng: np.random.Generator) -> PairMotion:
-    """Draw what happens to a tile whose query is a picture of ``view``. Always takes five numbers from ``rng``."""
+def draw_motion(
+    view: View, config: AugmentConfig, rng: np.random.Generator, up_deg: float | None = None
+) -> PairMotion:
+    """Draw what happens to a tile whose query is a picture of ``view``. Always takes five numbers from ``rng``.
+
+    Args:
+        view: of the query.
+        config: what may happen.
+        rng: decides.
+        up_deg: the heading (clockwise from north) that points up in the turned tile; None turns by quarters.
+    """
     turns, quarter, tilts, mirrors, _ = rng.random(5)
-    turn_deg = 90.0 * int(quarter * 4) if turns < config.turn else 0.0
+    flip = view is not View.MAP and bool(mirrors < config.flip)
+    if up_deg is not None:
+        turn_deg = up_deg if flip else -up_deg  # in the mirrored tile, headings run the other way round
+    else:
+        turn_deg = 90.0 * int(quarter * 4) if turns < config.turn else 0.0
     # Turning a map by less than a quarter would cut its corners as well as the tile's.
     if view not in (View.MAP, View.SATELLITE):
         turn_deg += config.tilt_deg * (2 * tilts - 1)
-    return PairMotion(turn_deg=turn_deg, flip=view is not View.MAP and mirrors < config.flip)
+    return PairMotion(turn_deg=turn_deg, flip=flip)
+
+
+def heading_up(tile: Picture, up_deg: float, size: tuple[int, int]) -> Picture:
+    """Return a north-up tile (H, W, 3) turned until the heading ``up_deg`` points up, at ``size`` (height, width)."""
+    return move_tile(tile, PairMotion(turn_deg=-up_deg, flip=False), np.eye(2, 3), size)
 
 
 def crop_matrix(crop: float, rng: np.random.Generator) -> Matrix:

@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 
 from gleam_common.catalog import Catalog, Which
 from gleam_common.errors import ConfigError
+from gleam_common.pair_motion import heading_up
 from gleam_common.picture_store import Pictures, open_pictures
 from gleam_common.plain_loader import PlainLoader
 from gleam_common.transforms import IMAGENET_MEAN, IMAGENET_STD, Size, normalise
@@ -41,6 +42,7 @@ def picture_loader(
     mean: Sequence[float] = IMAGENET_MEAN,
     std: Sequence[float] = IMAGENET_STD,
     cache: Path | None = None,
+    up_deg: float = 0.0,
     rank: int = 0,
     world_size: int = 1,
 ) -> PlainLoader[PictureBatch]:
@@ -56,6 +58,7 @@ def picture_loader(
         mean: per channel in [0, 1].
         std: per channel in [0, 1].
         cache: folder for decoded pictures; without one they are decoded each time.
+        up_deg: heading in degrees that points up in the pictures, which are north-up on disk.
         rank: of this process, which takes every ``world_size``-th picture beginning with its own number; ``rows`` tell
             where they belong. The slices differ in length by one at most; nothing is repeated.
         world_size: how many processes share the pictures.
@@ -73,7 +76,7 @@ def picture_loader(
     paths = [catalog.root / path for path in catalog.column("path", which)[rows]]
     pictures = open_pictures(paths, size, cache, f"{which}_{view or 'all'}")
     ids = catalog.gallery_ids if which == "gallery" else catalog.query_ids
-    dataset = _Pictures(pictures, rows, np.arange(rank, len(rows), world_size))
+    dataset = _Pictures(pictures, np.arange(rank, len(rows), world_size), size, up_deg)
     collate = _PictureCollate([ids[row] for row in rows], rows, mean, std)
     return PlainLoader(dataset, workers=workers, batch_size=batch_size, collate_fn=collate)
 
@@ -81,15 +84,16 @@ def picture_loader(
 class _Pictures(Dataset[tuple[int, npt.NDArray[np.uint8]]]):
     """A slice of ``pictures`` with their numbers in it."""
 
-    def __init__(self, pictures: Pictures, rows: npt.NDArray[np.int64], own: npt.NDArray[np.int64]) -> None:
-        self.pictures, self.rows, self.own = pictures, rows, own
+    def __init__(self, pictures: Pictures, own: npt.NDArray[np.int64], size: Size, up_deg: float) -> None:
+        self.pictures, self.own, self.size, self.up_deg = pictures, own, size, up_deg
 
     def __len__(self) -> int:
         return len(self.own)
 
     def __getitem__(self, index: int) -> tuple[int, npt.NDArray[np.uint8]]:
         number = int(self.own[index])
-        return number, self.pictures[number]
+        picture = self.pictures[number]
+        return number, heading_up(picture, self.up_deg, self.size) if self.up_deg else picture
 
 
 class _PictureCollate:

@@ -18,7 +18,7 @@ from torch import Tensor
 from gleam_common.augment import NO_AUGMENT, AugmentConfig
 from gleam_common.colour import change_colours
 from gleam_common.errors import ConfigError
-from gleam_common.pair_motion import crop_matrix, draw_motion, move_query, move_tile
+from gleam_common.pair_motion import crop_matrix, draw_motion, heading_up, move_query, move_tile
 from gleam_common.views import View, parse_view
 
 __all__ = [
@@ -135,9 +135,17 @@ def eval_picture(
 
 
 def train_arrays(
-    query_HWC: Picture, gallery_HWC: Picture, view: View, sizes: ViewSizes, seed_key: SeedKey, augment: AugmentConfig
+    query_HWC: Picture,
+    gallery_HWC: Picture,
+    view: View,
+    sizes: ViewSizes,
+    seed_key: SeedKey,
+    augment: AugmentConfig,
+    up_deg: float | None = None,
 ) -> tuple[Picture, Picture]:
     """Return the changed query and tile as uint8 HWC; a function of its arguments alone.
+
+    With ``up_deg``, a heading in degrees, the tile is turned until that heading points up.
 
     Tile and query are turned and mirrored together (:mod:`gleam_common.pair_motion`), then cropped and recoloured each
     for itself. Pictures that already have :func:`store_size` are not resized twice.
@@ -145,9 +153,11 @@ def train_arrays(
     query = resize_picture(query_HWC, store_size(sizes[view]))
     tile = resize_picture(gallery_HWC, store_size(sizes[View.SATELLITE]))
     if augment == NO_AUGMENT:
-        return resize_picture(query, sizes[view]), resize_picture(tile, sizes[View.SATELLITE])
+        size = sizes[View.SATELLITE]
+        turned = resize_picture(tile, size) if up_deg is None else heading_up(tile, up_deg, size)
+        return resize_picture(query, sizes[view]), turned
     rng = np.random.default_rng(seed_key)
-    motion = draw_motion(view, augment, rng)
+    motion = draw_motion(view, augment, rng, up_deg)
     query = move_query(query, view, motion, crop_matrix(augment.crop, rng), sizes[view])
     tile = move_tile(tile, motion, crop_matrix(augment.crop, rng), sizes[View.SATELLITE])
     return change_colours(query, augment, rng), change_colours(tile, augment, rng)

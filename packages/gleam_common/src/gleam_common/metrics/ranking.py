@@ -1,6 +1,7 @@
 """Where the right tiles stand in a ranking, counted block by block: the Q x G matrix of scores never exists as a whole.
 
-Axes: Q queries, G gallery tiles, D embedding, P positives of a query (padded), q and g one block of Q and G.
+Axes: Q queries, G gallery tiles, H embeddings of one tile, D embedding, P positives of a query (padded), q and g one
+block of Q and G. A tile may have several embeddings (turned to several headings): its score is that of the best one.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class PositiveRanks:
 
 def positive_ranks(
     query_QD: Embeddings,
-    gallery_GD: Embeddings,
+    gallery_GHD: Embeddings,
     positives: RowLists,
     ignored: RowLists | None = None,
     *,
@@ -70,7 +71,7 @@ def positive_ranks(
 
     Args:
         query_QD: embeddings of the queries (L2-normalised ones give cosine similarity).
-        gallery_GD: embeddings of the tiles.
+        gallery_GHD: embeddings of the tiles, (G, D) or (G, H, D).
         positives: gallery rows that are right for each query; a row listed twice counts once.
         ignored: gallery rows to take out of a query's ranking (junk, semi-positives); a positive always stays.
         no_positive: a query without positives is an error (``raise``) or never found (``miss``).
@@ -81,7 +82,7 @@ def positive_ranks(
         DataError: NaN or infinity in the embeddings, shapes that do not fit, a row outside the gallery, or a query
             without a positive.
     """
-    query, gallery, tie = _checked(query_QD, gallery_GD)
+    query, gallery, tie = _checked(query_QD, gallery_GHD)
     positives = _as_sets(positives, query.shape[0], gallery.shape[0], "positives")
     hidden = positives
     if ignored is not None:
@@ -101,22 +102,22 @@ def positive_ranks(
 class _Counter:
     """Counts, for one block of queries, the tiles that score at least as high as each positive."""
 
-    def __init__(self, query_qD: Tensor, gallery_GD: Tensor, positives: RowLists, tie: float) -> None:
+    def __init__(self, query_qD: Tensor, gallery_GHD: Tensor, positives: RowLists, tie: float) -> None:
         self.query_qD = query_qD.float()
         self.lengths = positives.lengths
         self.owner, self.place = _owner_and_place(positives)
         widest = max(1, int(self.lengths.max(initial=0)))
         thresholds_qP = torch.full((len(positives), widest), torch.inf, device=query_qD.device)
-        pairs = self.query_qD[self.owner] * gallery_GD[positives.rows].float()
-        thresholds_qP[self.owner, self.place] = pairs.sum(dim=1) - tie
+        pairs_NHD = self.query_qD[self.owner][:, None] * gallery_GHD[positives.rows].float()
+        thresholds_qP[self.owner, self.place] = pairs_NHD.sum(dim=2).amax(dim=1) - tie
         self.thresholds_qP = thresholds_qP.sort(dim=1).values
         self.counts_qP = torch.zeros_like(thresholds_qP, dtype=torch.int64)
 
-    def add(self, gallery_gD: Tensor, first: int, hidden: RowLists) -> None:
+    def add(self, gallery_gHD: Tensor, first: int, hidden: RowLists) -> None:
         """Count the tiles ``first``, ``first + 1``, ... except those that are hidden from a query."""
-        scores_qg = self.query_qD @ gallery_gD.float().T
+        scores_qg = _scores(self.query_qD, gallery_gHD)
         owner, _ = _owner_and_place(hidden)
-        inside = (hidden.rows >= first) & (hidden.rows < first + gallery_gD.shape[0])
+        inside = (hidden.rows >= first) & (hidden.rows < first + gallery_gHD.shape[0])
         scores_qg[owner[inside], hidden.rows[inside] - first] = -torch.inf
         if self.thresholds_qP.shape[1] == 1:  # a comparison is twice as fast as the search
             self.counts_qP += (scores_qg >= self.thresholds_qP).sum(dim=1, keepdim=True)
@@ -133,8 +134,15 @@ class _Counter:
         return np.asarray(self.counts_qP.cpu().numpy()[self.owner, column] + self.place)
 
 
+def _scores(query_qD: Tensor, gallery_gHD: Tensor) -> Tensor:
+    """Return the scores (q, g), each the best over a tile's embeddings."""
+    tiles, headings, _ = gallery_gHD.shape
+    products = query_qD @ gallery_gHD.float().flatten(0, 1).T
+    return products if headings == 1 else products.view(-1, tiles, headings).amax(dim=2)
+
+
 def top_k(
-    query_QD: Embeddings, gallery_GD: Embeddings, k: int, *, query_chunk: int = 1024, gallery_chunk: int = 16384
+    query_QD: Embeddings, gallery_GHD: Embeddings, k: int, *, query_chunk: int = 1024, gallery_chunk: int = 16384
 ) -> tuple[Ints, npt.NDArray[np.float32]]:
     """Return the rows int64 (Q, k) and scores float32 (Q, k) of the k best tiles of each query, best first.
 
@@ -143,7 +151,7 @@ def top_k(
     Raises:
         DataError: as :func:`positive_ranks`, or ``k`` under 1.
     """
-    query, gallery, _ = _checked(query_QD, gallery_GD)
+    query, gallery, _ = _checked(query_QD, gallery_GHD)
     if k < 1:
         raise DataError("tiles to return", value=k, allowed="at least 1")
     k = min(k, gallery.shape[0])
@@ -153,7 +161,7 @@ def top_k(
             scores_qk = torch.empty(part.stop - part.start, 0, device=query.device)
             rows_qk = torch.empty(part.stop - part.start, 0, dtype=torch.int64, device=query.device)
             for tiles in _blocks(gallery.shape[0], gallery_chunk):
-                block = query[part].float() @ gallery[tiles].float().T
+                block = _scores(query[part].float(), gallery[tiles])
                 best = block.topk(min(k, block.shape[1]), dim=1)
                 scores_qk = torch.cat([scores_qk, best.values], dim=1)
                 rows_qk = torch.cat([rows_qk, best.indices + tiles.start], dim=1)
@@ -165,10 +173,11 @@ def top_k(
     return np.concatenate(all_rows), np.concatenate(all_scores)
 
 
-def _checked(query_QD: Embeddings, gallery_GD: Embeddings) -> tuple[Tensor, Tensor, float]:
-    """Return both as tensors on the queries' device, and the margin of a tie."""
+def _checked(query_QD: Embeddings, gallery_GHD: Embeddings) -> tuple[Tensor, Tensor, float]:
+    """Return (Q, D) and (G, H, D) as tensors on the queries' device, and the margin of a tie."""
     query = torch.as_tensor(query_QD)
-    gallery = torch.as_tensor(gallery_GD, device=query.device)
+    given = torch.as_tensor(gallery_GHD, device=query.device)
+    gallery = given.flatten(0, 1) if given.ndim == 3 else given
     for name, matrix in (("query", query), ("gallery", gallery)):
         if matrix.ndim != 2 or not matrix.is_floating_point() or 0 in matrix.shape:
             shown = (*matrix.shape, str(matrix.dtype))
@@ -176,7 +185,8 @@ def _checked(query_QD: Embeddings, gallery_GD: Embeddings) -> tuple[Tensor, Tens
     if query.shape[1] != gallery.shape[1]:
         sizes = (query.shape[1], gallery.shape[1])
         raise DataError("query and gallery embeddings differ in size", value=sizes, fix="embed both with one encoder")
-    return query, gallery, TIE * _largest_norm(query, "query") * _largest_norm(gallery, "gallery")
+    tie = TIE * _largest_norm(query, "query") * _largest_norm(gallery, "gallery")
+    return query, given if given.ndim == 3 else given[:, None], tie
 
 
 def _largest_norm(matrix: Tensor, name: str) -> float:

@@ -115,7 +115,7 @@ def _profiles(labels_HW: npt.NDArray[np.int64], count: int) -> tuple[Floats, Flo
 def _describe(item: Item, picture: Picture, pixels: int, across_W: Floats, down_H: Floats) -> Fact:
     camera = picture.camera
     is_round = camera.view is View.PANORAMA
-    col, row = _middle(across_W, is_round), float(np.average(np.arange(len(down_H)), weights=down_H))
+    col, row = _middle(across_W, is_round), _mean(down_H)
     rows = np.flatnonzero(down_H)
     x0, x1 = _extent(across_W, is_round)
     box = (x0, int(rows[0]), x1, int(rows[-1]) + 1)
@@ -136,11 +136,16 @@ def _describe(item: Item, picture: Picture, pixels: int, across_W: Floats, down_
     )
 
 
+def _mean(weights: Floats) -> float:
+    """Mean position, by weight."""
+    return float(weights @ np.arange(len(weights)) / weights.sum())
+
+
 def _middle(across_W: Floats, is_round: bool) -> float:
     """Mean column; in a panorama the mean direction."""
     columns = np.arange(len(across_W))
     if not is_round:
-        return float(np.average(columns, weights=across_W))
+        return _mean(across_W)
     angle = np.angle(np.sum(across_W * np.exp(2j * np.pi * columns / len(across_W))))
     return float(np.mod(angle / (2 * np.pi), 1.0) * len(across_W))
 

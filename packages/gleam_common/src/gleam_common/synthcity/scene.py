@@ -100,13 +100,14 @@ class Scene:
         if things is None:
             nowhere = np.zeros(0, dtype=np.int64)
             return Scenery(
-                city=self._city, shelter=self._shelter, things=None, things_pixel=nowhere, width_px=camera.width_px
-            )
+                city=self._city, shelter=self._shelter, things=None, things_pixel=nowhere, width_px=camera.width_px,
+                height_px=camera.height_px,
+            )  # fmt: skip
         shadow = things.box_K83 - things.box_K83[..., 2:] / max(float(light.to_sun[2, 0]), 0.1) * light.to_sun[:, 0]
         pixel = covered_pixels(camera, np.concatenate([things.box_K83, shadow], axis=1))
         return Scenery(
             city=self._city, shelter=self._shelter, things=make_layer(things.mesh), things_pixel=pixel,
-            width_px=camera.width_px,
+            width_px=camera.width_px, height_px=camera.height_px,
         )  # fmt: skip
 
     def _stage(self, camera: Camera, scenery: Scenery, weather: Weather, rng: np.random.Generator) -> Stage:

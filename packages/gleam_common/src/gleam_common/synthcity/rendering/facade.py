@@ -237,8 +237,10 @@ def _panes(
     tone = tone + (np.float32(0.3) * style["trim"] - tone) * mullion
     tinted = albedo_3N * (np.float32(0.22) + np.float32(0.16) * draw)
     pane = np.where(is_glass & ~is_shop, tinted, tone * colour(0.92, 1.0, 1.08))
-    door = np.float32(0.03) + np.float32(0.3) * np.stack([hash01(points.wall, key) ** 2 for key in (71, 72, 73)])
-    pane = np.where(is_door, door, pane)
+    doors = np.flatnonzero(is_door)
+    for channel in range(3):
+        shade = hash01(points.wall[doors], 71 + channel)
+        pane[channel, doors] = np.float32(0.03) + np.float32(0.3) * shade * shade
     gloss = np.where(is_door | curtain, np.float32(0.03), np.where(is_glass, np.float32(0.42), np.float32(0.2)))
     return pane, gloss
 
@@ -248,10 +250,11 @@ def _signs(
     head: Floats, column: Floats,
 ) -> Floats:  # fmt: skip
     """Coloured boards over shop fronts, one for a few bays."""
-    if not is_shop.any():
-        return albedo
-    unit = (np.floor(column / 3.0) + 32).astype(np.int32)
-    board = np.stack([hash01(points.wall, unit, key) for key in (74, 75, 76)])
-    board = np.float32(0.04) + np.float32(0.55) * board * board
-    share = _cover(np.minimum(up - head - 0.12, head + 0.72 - up), points.pixel_v) * is_shop
-    return lerp(albedo, board, share)
+    below = np.flatnonzero(is_shop)
+    unit = (np.floor(column[below] / 3.0) + 32).astype(np.int32)
+    share = _cover(np.minimum(up - head - 0.12, head + 0.72 - up)[below], points.pixel_v[below])
+    for channel in range(3):
+        board = hash01(points.wall[below], unit, 74 + channel)
+        tone = np.float32(0.04) + np.float32(0.55) * board * board
+        albedo[channel, below] = lerp(albedo[channel, below], tone, share)
+    return albedo

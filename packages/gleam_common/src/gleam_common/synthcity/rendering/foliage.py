@@ -65,7 +65,7 @@ def shade_crowns(points: CrownPoints, albedo_3N: Floats, weather: Weather) -> Fl
     fleck = _clumps(points.position, 26.0, 50) * np.minimum(np.float32(0.1) / points.pixel, 1.0)
     depth = np.float32(0.6) + np.float32(0.4) * smoothstep(-0.9, 0.5, points.outward[2])
     inside = dot(points.direction, points.outward) > 0
-    bright = depth * (np.float32(1.0) + np.float32(0.4) * clump + np.float32(0.5) * fleck)
+    bright = depth * (np.float32(1.0) + np.float32(0.45) * clump + np.float32(0.7) * fleck)
     bright = np.maximum(bright, np.float32(0.2)) * (np.float32(1.0) - np.float32(0.45) * inside)
     result: Floats = albedo * bright
     return result

@@ -6,11 +6,12 @@ Axes: M visible points, planar (3, M).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
-from gleam_common.synthcity.rendering.planar import colour, dot, lerp, rows
+from gleam_common.synthcity.rendering.planar import colour, dot, lerp, repeated, rows
 from gleam_common.synthcity.rendering.shading import Look
 from gleam_common.synthcity.rendering.shelter import Shelter
 from gleam_common.synthcity.rendering.sky import Light, sky_colour
@@ -24,6 +25,7 @@ Floats = npt.NDArray[np.float32]
 Index = npt.NDArray[np.int64]
 _THINGS_SHADOW_M = 40.0
 _BARE, _FINE_M = 0.3, 0.2
+_SAMPLE = 61
 _OFF_SURFACE_M = 0.04
 _UP = colour(0.0, 0.0, 1.0)
 _SNOW = colour(0.82, 0.85, 0.90)
@@ -40,33 +42,41 @@ class Scenery:
     things: Layer | None
     things_pixel: Index
     width_px: int
+    height_px: int
 
 
 def illuminate(scenery: Scenery, seen: Surfels, look: Look, light: Light, weather: Weather) -> Floats:
     """Return the light (3, M) that reaches the camera."""
-    albedo = lerp(look.albedo, _SNOW, look.snow) if look.snow.any() else look.albedo
+    if look.snow.any():
+        look.albedo[:] = lerp(look.albedo, _SNOW, look.snow)
     open_sky = scenery.shelter.openness(seen.position)
     close = _near_things(scenery, seen)
     open_sky[_under_things(scenery, seen, close)] *= np.float32(0.25)
     up = np.float32(0.5) + np.float32(0.5) * look.normal[2]
     sky = np.float32(0.34) * light.zenith + np.float32(0.21) * light.horizon
-    falling = lerp(light.bounce, sky, up) * open_sky
+    arriving = (sky - light.bounce) * up
+    arriving += light.bounce
+    arriving *= open_sky
     direct = _sun_share(scenery, seen, look, light, weather, close)
     if direct is not None:
-        falling += light.sun * direct
-    seen_light = albedo * falling
+        arriving += light.sun * direct
+    arriving *= look.albedo
     shiny = np.flatnonzero(look.gloss > 0.01)
     if len(shiny):
-        seen_light[:, shiny] = _reflect(seen, look, light, seen_light[:, shiny], shiny)
-    through = np.exp(seen.distance * np.float32(-1.0 / light.haze_m))
-    return lerp(light.horizon, seen_light, through)
+        arriving[:, shiny] = _reflect(seen, look, light, arriving[:, shiny], shiny)
+    arriving -= light.horizon
+    arriving *= np.exp(seen.distance * np.float32(-1.0 / light.haze_m))
+    arriving += light.horizon
+    return arriving
 
 
 def _near_things(scenery: Scenery, seen: Surfels) -> Index:
     """Visible points in whose pixels a car or its shadow may be."""
     if scenery.things is None:
         return np.zeros(0, dtype=np.int64)
-    return np.flatnonzero(np.isin(seen.pixel, scenery.things_pixel, assume_unique=True))
+    touched = np.zeros(max(int(seen.pixel.max(initial=0)), int(scenery.things_pixel.max(initial=0))) + 1, dtype=bool)
+    touched[scenery.things_pixel] = True
+    return np.flatnonzero(touched[seen.pixel])
 
 
 def _under_things(scenery: Scenery, seen: Surfels, close: Index) -> Index:
@@ -75,8 +85,7 @@ def _under_things(scenery: Scenery, seen: Surfels, close: Index) -> Index:
         return close
     ground = close[seen.surface[close] == GROUND]
     start = seen.position[:, ground] + _UP * np.float32(_OFF_SURFACE_M)
-    up = np.broadcast_to(_UP[:, 0], (len(ground), 3)).copy()
-    return np.asarray(ground[scenery.things.caster.blocked(rows(start), up, 2.0)])
+    return np.asarray(ground[scenery.things.caster.blocked(rows(start), repeated(_UP, len(ground)), 2.0)])
 
 
 def _sun_share(
@@ -90,7 +99,7 @@ def _sun_share(
     lit = close[facing[close] > 0]
     if scenery.things is not None and len(lit):
         start = seen.position[:, lit] + look.normal[:, lit] * np.float32(_OFF_SURFACE_M)
-        to_sun = np.broadcast_to(light.to_sun[:, 0], (len(lit), 3)).copy()
+        to_sun = repeated(light.to_sun, len(lit))
         facing[lit] *= ~scenery.things.caster.blocked(rows(start), to_sun, _THINGS_SHADOW_M)
     return facing
 
@@ -100,10 +109,12 @@ def _lit_by_city(scenery: Scenery, seen: Surfels, look: Look, light: Light, weat
 
     Every second point in a chequered pattern is traced; the others take the mean of their traced neighbours.
     """
-    row, col = np.divmod(seen.pixel, scenery.width_px)
-    traced = np.flatnonzero((facing > 0) & ((row + col) % 2 == 0))
+    if not len(seen.pixel):
+        return facing
+    is_even = _chequers(scenery.width_px, scenery.height_px)[seen.pixel]
+    traced = np.flatnonzero((facing > 0) & is_even)
     start = np.take(seen.position, traced, axis=1) + np.take(look.normal, traced, axis=1) * np.float32(_OFF_SURFACE_M)
-    fine = weather.leaf < _BARE or float(np.median(seen.reach)) < _FINE_M
+    fine = weather.leaf < _BARE or float(np.median(seen.reach[::_SAMPLE])) < _FINE_M
     dark = sun_blocked(scenery.city, start, light.to_sun, weather, through_leaves=fine)
     # one cell more on either side, so that each pixel has two neighbours
     lit, known = np.zeros((2, int(seen.pixel[-1]) + 3), dtype=np.float32)
@@ -113,6 +124,12 @@ def _lit_by_city(scenery: Scenery, seen: Surfels, look: Look, light: Light, weat
     mean = (lit[:-2] + lit[2:]) / np.maximum(beside, np.float32(1.0)) + (beside == 0)
     result: Floats = np.where(known[1:-1] > 0, lit[1:-1], mean)[seen.pixel]
     return result
+
+
+@cache
+def _chequers(width_px: int, height_px: int) -> npt.NDArray[np.bool_]:
+    """Every second pixel, row by row, shifted by one from row to row."""
+    return np.asarray((np.add.outer(np.arange(height_px), np.arange(width_px)) % 2 == 0).ravel())
 
 
 def _reflect(seen: Surfels, look: Look, light: Light, own: Floats, index: Index) -> Floats:

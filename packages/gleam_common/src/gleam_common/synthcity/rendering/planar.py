@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["colour", "dot", "lerp", "rows", "smoothstep", "unit"]
+__all__ = ["colour", "dot", "lerp", "repeated", "rows", "smoothstep", "unit"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -39,6 +39,14 @@ def smoothstep(low: float, high: float, value: Floats) -> Floats:
     """Return 0 below ``low``, 1 above ``high``, and a smooth rise between."""
     share = np.minimum(np.maximum((value - np.float32(low)) * np.float32(1.0 / (high - low)), 0.0), 1.0)
     result: Floats = share * share * (np.float32(3.0) - np.float32(2.0) * share)
+    return result
+
+
+def repeated(vector_31: Floats, count: int) -> Floats:
+    """Return one vector as ``count`` rows (count, 3)."""
+    result = np.empty((count, 3), dtype=np.float32)
+    for axis in range(3):
+        result[:, axis] = vector_31[axis]
     return result
 
 

@@ -86,20 +86,23 @@ def look_at(stage: Stage, seen: Surfels) -> Look:
 
 def _look_ground(stage: Stage, seen: Surfels, look: Look, index: Index) -> None:
     points = _ground_points(seen, index)
-    near = np.zeros(len(index), dtype=bool) if stage.closeup is None else stage.closeup.covers(points.x, points.y)
-    for sampler, chosen in ((stage.sampler, np.flatnonzero(~near)), (stage.closeup, np.flatnonzero(near))):
-        if sampler is None or not len(chosen):
-            continue
-        at = index[chosen]
-        part = points if len(chosen) == len(index) else points.part(chosen)
-        albedo, look.gloss[at], look.snow[at], cells = shade_ground(sampler, stage.looks, stage.weather, part)
-        look.item[at] = item_of(cells)
-        for channel in range(3):
-            look.albedo[channel, at] = albedo[channel]
+    if stage.closeup is None:
+        _look_cells(stage, look, stage.sampler, points, index)
+    else:
+        near = stage.closeup.covers(points.x, points.y)
+        for sampler, chosen in ((stage.sampler, np.flatnonzero(~near)), (stage.closeup, np.flatnonzero(near))):
+            _look_cells(stage, look, sampler, points.part(chosen), index[chosen])
     water = index[look.gloss[index] > 0.3]
     if len(water):
         x, y = (np.float32(6) * seen.position[axis, water] for axis in (0, 1))
         look.normal[0, water] += np.float32(0.06) * lookup(tile_noise(53, 0.8), x, y)
+
+
+def _look_cells(stage: Stage, look: Look, sampler: GroundSampler, points: GroundPoints, index: Index) -> None:
+    albedo, gloss, snow, cells = shade_ground(sampler, stage.looks, stage.weather, points)
+    look.gloss[index], look.snow[index], look.item[index] = gloss, snow, item_of(cells)
+    for channel in range(3):
+        look.albedo[channel, index] = albedo[channel]
 
 
 def _ground_points(seen: Surfels, index: Index) -> GroundPoints:
@@ -175,7 +178,7 @@ def _look_crown(stage: Stage, seen: Surfels, look: Look, index: Index) -> None:
         stage.surfaces, seen.position[:, index], seen.direction[:, index], seen.reach[index], seen.surface[index]
     )
     look.albedo[:, index] = shade_crowns(points, look.albedo[:, index], stage.weather)
-    look.normal[:, index] = unit(points.outward + np.float32(0.25) * seen.normal[:, index])
+    look.normal[:, index] = unit(points.outward + np.float32(0.12) * seen.normal[:, index])
     if stage.weather.snow:
         look.snow[index] = np.float32(0.5 * stage.weather.snow) * smoothstep(0.2, 0.9, points.outward[2])
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from gleam_common.synthcity.camera import Rays
 from gleam_common.synthcity.rendering.foliage import CrownPoints, is_gap
 from gleam_common.synthcity.rendering.mesh import Mesh, Part, Surfaces
-from gleam_common.synthcity.rendering.planar import dot, rows
+from gleam_common.synthcity.rendering.planar import dot, repeated, rows
 from gleam_common.synthcity.rendering.tracing import FAR_M, Layer, ground_limit
 from gleam_common.synthcity.weather import Weather
 
@@ -24,7 +24,7 @@ Ints = npt.NDArray[np.int32]
 Index = npt.NDArray[np.int64]
 
 GROUND = -1
-_LEAF_LAYERS = 4
+_LEAF_LAYERS, _FINE_M = 4, 0.15
 _SUN_LAYERS = 3
 _SHADOW_REACH_M = 400.0
 
@@ -114,7 +114,10 @@ def crown_points(
 
 
 def _look_through_leaves(city: Layer, rays: Rays, limit: Floats, face: Ints, weather: Weather) -> None:
-    """Send rays that fall into a gap on their way, layer by layer; ``face`` is changed in place."""
+    """Send rays that fall into a gap on their way, layer by layer; ``face`` is changed in place.
+
+    Through far crowns only once: a pixel mixes many leaves there anyway.
+    """
     mesh = city.mesh
     rest = np.flatnonzero(face >= 0)
     for _ in range(_LEAF_LAYERS):
@@ -130,7 +133,7 @@ def _look_through_leaves(city: Layer, rays: Rays, limit: Floats, face: Ints, wea
         rest, start = rest[gap], distance[gap] + np.float32(0.02)
         further = rays.origin_N3[rest] + rays.direction_N3[rest] * start[:, None]
         face[rest] = city.caster.first_faces(further, rays.direction_N3[rest], limit[rest] - start)
-        rest = rest[face[rest] >= 0]
+        rest = rest[(face[rest] >= 0) & (reach[gap] < _FINE_M)]
 
 
 def sun_blocked(
@@ -140,7 +143,7 @@ def sun_blocked(
 
     With ``through_leaves``, sun that falls into a gap between leaves goes on; else crowns are solid.
     """
-    origin, direction = rows(start_3M), np.broadcast_to(to_sun[:, 0], (start_3M.shape[1], 3)).copy()
+    origin, direction = rows(start_3M), repeated(to_sun, start_3M.shape[1])
     if not through_leaves:
         return city.caster.blocked(origin, direction, _SHADOW_REACH_M)
     limit = np.full(len(origin), _SHADOW_REACH_M, dtype=np.float32)

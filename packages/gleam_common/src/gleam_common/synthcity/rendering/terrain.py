@@ -215,6 +215,6 @@ def shade_ground(
     bright = np.float32(1.0) + mottle * (np.float32(1.1) * fine + np.float32(0.9) * (middle + broad))
     snow = np.zeros(len(x), dtype=np.float32)
     if weather.snow:
-        depth = hold * np.float32(weather.snow) + np.float32(0.28) * broad + np.float32(0.2) * middle
+        depth = hold * np.float32(weather.snow) + np.float32(0.34) * broad + np.float32(0.07) * middle
         snow = smoothstep(0.35, 0.65, depth) * np.minimum(np.float32(3.0) * hold, np.float32(1.0))
     return albedo * np.maximum(bright, np.float32(0.4)), gloss, snow, cells

@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 _STEP_M = 9.0
 _LAMP_STEP_M = 28.0
 _CAR_REACH_M = {View.SATELLITE: 66.0, View.UAV: 210.0, View.PANORAMA: 110.0, View.GROUND: 110.0}
-_MOST_CARS = 70
+_MOST_CARS = 48
 _CLEAR_M = 4.2
 _STREAM = 7004
 
@@ -63,7 +63,8 @@ def find_spots(city: City) -> Spots:
             pavements += [_along(road, _STEP_M, side * away_m) for side in (-1.0, 1.0)]
             lamps.append(_along(road, _LAMP_STEP_M, road.width_m / 2 + 0.35, margin_m=8.0))
     bays = [np.zeros((0, 3)), *(parking_bays(area) for area in city.areas if area.kind is Kind.PARKING)]
-    groups = [np.concatenate(rows) for rows in (bays, lanes, kerbs)]
+    islands = shapely.union_all([area.polygon for area in city.areas if area.kind is Kind.ROUNDABOUT])
+    groups = [_outside(np.concatenate(rows), islands) for rows in (bays, lanes, kerbs)]
     keep = _apart(np.concatenate(groups), np.random.default_rng([city.seed, _STREAM]))
     cars = [
         rows[kept] for rows, kept in zip(groups, np.split(keep, np.cumsum([len(r) for r in groups])[:-1]), strict=True)
@@ -71,6 +72,12 @@ def find_spots(city: City) -> Spots:
     return Spots(
         bays=cars[0], lanes=cars[1], kerbs=cars[2], pavements=np.concatenate(pavements), lamps=np.concatenate(lamps)
     )
+
+
+def _outside(pose: Floats, shape: shapely.Geometry) -> Floats:
+    """Poses that are not in ``shape``; roads run on through the middle of roundabouts."""
+    shapely.prepare(shape)
+    return np.asarray(pose[~shapely.contains_xy(shape, pose[:, :2])])
 
 
 def _apart(pose: Floats, rng: np.random.Generator) -> npt.NDArray[np.bool_]:

@@ -24,13 +24,14 @@ Floats = npt.NDArray[np.float64]
 Model = tuple[Floats, npt.NDArray[np.int64]]
 """Quadrilaterals (Q, 4, 3) in metres and which of its thing's looks each has, (Q,)."""
 
-# length, width, height; shares: belt line, cabin from and to at the belt, roof from and to; whether its sides are glass
+# length, width, height; shares: belt line, top of the windows, cabin from and to at the belt, roof from and to; whether
+# its sides are glass
 _CAR_SHAPES = (
-    (4.5, 1.80, 1.45, 0.60, -0.80, 0.42, -0.50, 0.12, True),
-    (4.0, 1.75, 1.50, 0.58, -0.97, 0.45, -0.80, 0.15, True),
-    (4.7, 1.90, 1.75, 0.58, -0.98, 0.45, -0.86, 0.22, True),
-    (5.3, 1.95, 2.20, 0.56, -0.99, 0.72, -0.97, 0.52, False),
-    (8.5, 2.40, 3.10, 0.40, -0.995, 0.98, -0.99, 0.93, False),
+    (4.5, 1.80, 1.45, 0.60, 1.0, -0.80, 0.42, -0.50, 0.12, True),
+    (4.0, 1.75, 1.50, 0.58, 1.0, -0.97, 0.45, -0.80, 0.15, True),
+    (4.7, 1.90, 1.75, 0.58, 1.0, -0.98, 0.45, -0.86, 0.22, True),
+    (5.3, 1.95, 2.20, 0.56, 1.0, -0.99, 0.72, -0.97, 0.52, False),
+    (9.5, 2.45, 3.00, 0.42, 0.84, -0.995, 0.985, -0.995, 0.97, True),
 )
 _CAR_COLOURS = ("white", "white", "light grey", "grey", "dark grey", "black", "black", "red", "blue", "dark red",
                 "beige", "green", "light blue", "yellow", "orange", "brown")  # fmt: skip
@@ -92,13 +93,15 @@ def _block(low: tuple[float, ...], high: tuple[float, ...], top: tuple[float, ..
 @cache
 def _car(shape: int, detailed: bool) -> Model:
     """A car of body, glass, dark and lamp; far cars have no wheels."""
-    length, width, height, belt, cab0, cab1, roof0, roof1, glass_sides = _CAR_SHAPES[shape]
-    a, b, z = length / 2, width / 2, height * belt
+    length, width, height, belt, top, cab0, cab1, roof0, roof1, glass_sides = _CAR_SHAPES[shape]
+    a, b, z, lid = length / 2, width / 2, height * belt, height * top
     quads = [_block((-a, -b, 0.28), (a, b, z), (-0.985 * a, 0.97 * a, 0.96 * b))]
-    tags = [_BODY] * 5
-    roof = (roof0 * a, roof1 * a, 0.76 * b if glass_sides else 0.9 * b)
-    quads.append(_block((cab0 * a, -0.94 * b, z), (cab1 * a, 0.94 * b, height), roof))
-    tags += [_GLASS, _GLASS, _GLASS, _GLASS, _BODY] if glass_sides else [_GLASS, _BODY, _BODY, _BODY, _BODY]
+    side = 0.94 * b if top < 1.0 else 0.76 * b if glass_sides else 0.9 * b
+    quads.append(_block((cab0 * a, -0.94 * b, z), (cab1 * a, 0.94 * b, lid), (roof0 * a, roof1 * a, side)))
+    tags = [_BODY] * 5 + ([_GLASS] * 4 if glass_sides else [_GLASS, _BODY, _BODY, _BODY]) + [_BODY]
+    if top < 1.0:
+        quads.append(_block((roof0 * a, -side, lid), (roof1 * a, side, height)))
+        tags += [_BODY] * 5
     if not detailed:
         return np.concatenate(quads), np.array(tags)
     quads.append(_block((-0.9 * a, -0.9 * b, 0.12), (0.9 * a, 0.9 * b, 0.3)))
