@@ -38,7 +38,8 @@ def test_cameras_stay_within_their_promises(seed):
         assert math.hypot(camera.target_x_m - PLACE.x_m, camera.target_y_m - PLACE.y_m) <= 15.0
     assert 80 <= uav.z_m <= 200
     assert 30 <= uav.pitch_deg <= 60
-    assert 60 <= uav.fov_deg <= 75
+    width_m = 2 * math.tan(math.radians(uav.fov_deg / 2)) * uav.z_m / math.sin(math.radians(uav.pitch_deg))
+    assert 0.99 * CITY.tile_m <= width_m <= 1.41 * CITY.tile_m
     assert 100 <= plan.extent_m <= 150
     assert (panorama.x_m, panorama.y_m) == (PLACE.stand_x_m, PLACE.stand_y_m)
     assert 1.7 <= panorama.z_m <= 2.6

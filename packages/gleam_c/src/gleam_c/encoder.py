@@ -42,8 +42,8 @@ class EncoderConfig:
         standardise: give each dimension mean 0 and variance 1 (:class:`gleam_c.standardise.Standardise`); for encoders
             that start from random weights.
         sizes: height and width in pixels per view.
-        headings: for queries of these views, tiles are embedded turned to so many headings, and a tile's score is that
-            of the best one; in training they are turned to the query's known heading. Views left out see tiles north-up.
+        headings: for queries of these views, tiles are embedded turned to so many headings, and a tile scores as the
+            best one; in training they are turned to the query's known heading. Views left out see tiles north-up.
         mean: of RGB in [0, 1].
         std: of RGB in [0, 1].
     """

@@ -119,9 +119,7 @@ def _embed_gallery(encoder: PictureEncoder, catalog: Catalog, headings: int, opt
     return torch.as_tensor(np.stack(turned, axis=1), device=device_of(encoder))
 
 
-def predictions_of_view(
-    catalog: Catalog, view: View, queries: EmbeddingTable, gallery_GHD: Embeddings
-) -> pa.Table:
+def predictions_of_view(catalog: Catalog, view: View, queries: EmbeddingTable, gallery_GHD: Embeddings) -> pa.Table:
     """Return one row for each query of a view.
 
     Columns: ``query_id``, ``view``; ``rank`` (0-based, of the best positive), ``ranks`` (of all positives),

@@ -94,7 +94,7 @@ def _run_phases(recipe: Recipe, catalog: Catalog, out: Path) -> dict[str, Tensor
 def _callbacks(recipe: Recipe, catalog: Catalog, views: list[str]) -> list[Callback]:
     if not recipe.val_split or recipe.trainer.fast_dev_steps:
         return []
-    chosen = catalog.select(split=recipe.val_split, views=views, gallery="area")
+    chosen = catalog.select(split=recipe.val_split, views=views, gallery="positives")
     return [ValidationRecall(chosen, recipe.val_every, _cache(recipe))]
 
 

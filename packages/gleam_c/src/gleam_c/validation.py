@@ -17,7 +17,7 @@ __all__ = ["ValidationRecall", "recall_by_view"]
 
 
 def recall_by_view(encoder: PictureEncoder, catalog: Catalog, cache: Path | None) -> dict[str, float]:
-    """Return recall@1 of every query view of ``catalog`` against its whole gallery."""
+    """Return recall@1 of every query view of ``catalog`` against its gallery."""
     predictions = predict(encoder, catalog, cache=cache)
     views, ranks = predictions["view"].to_numpy(), predictions["rank"].to_numpy()
     return {str(view): recall_at_k(ranks[views == str(view)], 1) for view in catalog.views}

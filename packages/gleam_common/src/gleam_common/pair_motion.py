@@ -1,8 +1,8 @@
 """Turning, mirroring and cropping a query and its tile so that they still show the same place.
 
 A picture tied to north turns with its tile: a map by the same quarter, a panorama by rolling. UAV and ground pictures
-have any heading, so their tile turns alone: anyhow, or until their heading points up. Mirroring swaps east and west in both
-(Sample4Geo's "flip" and "rotate").
+have any heading, so their tile turns alone: anyhow, or until their heading points up. Mirroring swaps east and west in
+both (Sample4Geo's "flip" and "rotate").
 """
 
 from __future__ import annotations
@@ -31,9 +31,7 @@ class PairMotion:
     flip: bool
 
 
-def draw_motion(
-    view: View, config: AugmentConfig, rng: np.random.Generator, up_deg: float | None = None
-) -> PairMotion:
+def draw_motion(view: View, config: AugmentConfig, rng: np.random.Generator, up_deg: float | None = None) -> PairMotion:
     """Draw what happens to a tile whose query is a picture of ``view``. Always takes five numbers from ``rng``.
 
     Args:

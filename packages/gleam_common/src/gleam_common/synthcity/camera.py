@@ -62,7 +62,7 @@ def draw_camera(city: City, place: Place, view: View, seed: int) -> Camera:
     """Return a camera of ``view`` for ``place``; the same arguments give the same camera.
 
     Satellite: the place's own tile. Map: 100-150 m wide, centred within 15 m of the tile's centre. UAV: 80-200 m high,
-    30-60 degrees down, 60-75 degrees wide, looking at a point within 15 m of the tile's centre. Panorama and ground
+    30-60 degrees down, 1 to 1.4 tiles wide at a ground point within 15 m of the tile's centre. Panorama and ground
     photo: eye height at the place's stand; a ground photo does not stare at a near wall if it can be avoided.
     """
     rng = np.random.default_rng([seed, _STREAM, list(View).index(view)])
@@ -98,7 +98,7 @@ def _standing(base: Camera, x_m: float, y_m: float, z_m: float, fov_deg: float) 
 
 
 def _draw_uav(rng: np.random.Generator, city: City, place: Place, base: Camera) -> Camera:
-    """Heights and pitches whose slant range stays below 230 m, so that the tile fills a good part of the picture."""
+    """A drone whose operator zooms in: the picture is as wide at its target as a tile and a half at most."""
     target_x_m, target_y_m = _near_centre(rng, place)
     for attempt in range(12):
         pitch_deg = float(rng.uniform(30.0, 60.0))
@@ -109,9 +109,11 @@ def _draw_uav(rng: np.random.Generator, city: City, place: Place, base: Camera) 
         x_m, y_m = target_x_m - back_m * math.sin(heading), target_y_m - back_m * math.cos(heading)
         if attempt == 11 or not _building_near(city, shapely.Point(x_m, y_m), 6.0, above_m=z_m - 6.0):
             break
+    width_m, range_m = float(rng.uniform(1.0, 1.4)) * city.tile_m, z_m / math.sin(pitch)
+    fov_deg = math.degrees(2 * math.atan(width_m / (2 * range_m)))
     return replace(
         base, x_m=x_m, y_m=y_m, z_m=z_m, heading_deg=heading_deg, pitch_deg=pitch_deg,
-        fov_deg=float(rng.uniform(60.0, 75.0)), extent_m=0.0, target_x_m=target_x_m, target_y_m=target_y_m,
+        fov_deg=fov_deg, extent_m=0.0, target_x_m=target_x_m, target_y_m=target_y_m,
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from gleam_common.synthcity.rendering.facade import make_facades
 from gleam_common.synthcity.rendering.lighting import Scenery, illuminate
 from gleam_common.synthcity.rendering.masonry import add_buildings
 from gleam_common.synthcity.rendering.mesh import MeshBuilder
+from gleam_common.synthcity.rendering.planar import pick, put
 from gleam_common.synthcity.rendering.plants import add_trees
 from gleam_common.synthcity.rendering.shading import Stage, look_at
 from gleam_common.synthcity.rendering.shelter import Shelter
@@ -82,8 +83,7 @@ class Scene:
         surface[seen.pixel] = seen.surface
         light_3N = _backdrop(rays, surface, light)
         arriving = illuminate(scenery, seen, look, light, weather)
-        for channel in range(3):
-            light_3N[channel, seen.pixel] = arriving[channel]
+        put(light_3N, seen.pixel, arriving)
         items = np.zeros(len(surface), dtype=np.int32)
         items[seen.pixel] = look.item
         shape = (camera.height_px, camera.width_px)
@@ -129,7 +129,7 @@ def _backdrop(rays: Rays, surface_N: npt.NDArray[np.int64], light: Light) -> Flo
     light_3N = np.zeros((3, len(surface_N)), dtype=np.float32)
     index = np.flatnonzero(surface_N == _NOTHING)
     if len(index):
-        light_3N[:, index] = sky_colour(light, np.take(rays.direction_3N, index, axis=1))
+        put(light_3N, index, sky_colour(light, pick(rays.direction_3N, index)))
     return light_3N
 
 

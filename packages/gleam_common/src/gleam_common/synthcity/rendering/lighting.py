@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from gleam_common.synthcity.rendering.planar import colour, dot, lerp, repeated, rows
+from gleam_common.synthcity.rendering.planar import colour, dot, lerp, pick, put, repeated, rows
 from gleam_common.synthcity.rendering.shading import Look
 from gleam_common.synthcity.rendering.shelter import Shelter
 from gleam_common.synthcity.rendering.sky import Light, sky_colour
@@ -54,7 +54,7 @@ def illuminate(scenery: Scenery, seen: Surfels, look: Look, light: Light, weathe
     open_sky[_under_things(scenery, seen, close)] *= np.float32(0.25)
     up = np.float32(0.5) + np.float32(0.5) * look.normal[2]
     sky = np.float32(0.34) * light.zenith + np.float32(0.21) * light.horizon
-    arriving = (sky - light.bounce) * up
+    arriving: Floats = (sky - light.bounce) * up
     arriving += light.bounce
     arriving *= open_sky
     direct = _sun_share(scenery, seen, look, light, weather, close)
@@ -63,7 +63,7 @@ def illuminate(scenery: Scenery, seen: Surfels, look: Look, light: Light, weathe
     arriving *= look.albedo
     shiny = np.flatnonzero(look.gloss > 0.01)
     if len(shiny):
-        arriving[:, shiny] = _reflect(seen, look, light, arriving[:, shiny], shiny)
+        put(arriving, shiny, _reflect(seen, look, light, pick(arriving, shiny), shiny))
     arriving -= light.horizon
     arriving *= np.exp(seen.distance * np.float32(-1.0 / light.haze_m))
     arriving += light.horizon
@@ -84,7 +84,7 @@ def _under_things(scenery: Scenery, seen: Surfels, close: Index) -> Index:
     if scenery.things is None:
         return close
     ground = close[seen.surface[close] == GROUND]
-    start = seen.position[:, ground] + _UP * np.float32(_OFF_SURFACE_M)
+    start = pick(seen.position, ground) + _UP * np.float32(_OFF_SURFACE_M)
     return np.asarray(ground[scenery.things.caster.blocked(rows(start), repeated(_UP, len(ground)), 2.0)])
 
 
@@ -98,7 +98,7 @@ def _sun_share(
     facing *= _lit_by_city(scenery, seen, look, light, weather, facing)
     lit = close[facing[close] > 0]
     if scenery.things is not None and len(lit):
-        start = seen.position[:, lit] + look.normal[:, lit] * np.float32(_OFF_SURFACE_M)
+        start = pick(seen.position, lit) + pick(look.normal, lit) * np.float32(_OFF_SURFACE_M)
         to_sun = repeated(light.to_sun, len(lit))
         facing[lit] *= ~scenery.things.caster.blocked(rows(start), to_sun, _THINGS_SHADOW_M)
     return facing
@@ -113,7 +113,7 @@ def _lit_by_city(scenery: Scenery, seen: Surfels, look: Look, light: Light, weat
         return facing
     is_even = _chequers(scenery.width_px, scenery.height_px)[seen.pixel]
     traced = np.flatnonzero((facing > 0) & is_even)
-    start = np.take(seen.position, traced, axis=1) + np.take(look.normal, traced, axis=1) * np.float32(_OFF_SURFACE_M)
+    start = pick(seen.position, traced) + pick(look.normal, traced) * np.float32(_OFF_SURFACE_M)
     fine = weather.leaf < _BARE or float(np.median(seen.reach[::_SAMPLE])) < _FINE_M
     dark = sun_blocked(scenery.city, start, light.to_sun, weather, through_leaves=fine)
     # one cell more on either side, so that each pixel has two neighbours
@@ -133,7 +133,7 @@ def _chequers(width_px: int, height_px: int) -> npt.NDArray[np.bool_]:
 
 
 def _reflect(seen: Surfels, look: Look, light: Light, own: Floats, index: Index) -> Floats:
-    direction, normal = seen.direction[:, index], look.normal[:, index]
+    direction, normal = pick(seen.direction, index), pick(look.normal, index)
     cosine = dot(direction, normal)
     mirrored = direction - np.float32(2.0) * cosine * normal
     grazing = (np.float32(1.0) - np.abs(cosine)) ** 3

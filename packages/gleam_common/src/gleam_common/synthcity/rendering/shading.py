@@ -15,7 +15,7 @@ from gleam_common.synthcity.rendering.facade import Facades, WallPoints, shade_w
 from gleam_common.synthcity.rendering.foliage import shade_crowns
 from gleam_common.synthcity.rendering.mesh import Part, Surfaces
 from gleam_common.synthcity.rendering.noise import lookup, tile_noise
-from gleam_common.synthcity.rendering.planar import dot, smoothstep, unit
+from gleam_common.synthcity.rendering.planar import dot, pick, put, smoothstep, unit
 from gleam_common.synthcity.rendering.roofing import RoofPoints, shade_flat_roofs, shade_pitched_roofs
 from gleam_common.synthcity.rendering.surfels import GROUND, Surfels, crown_points
 from gleam_common.synthcity.rendering.terrain import GroundPoints, GroundSampler, MaterialLooks, item_of, shade_ground
@@ -101,13 +101,12 @@ def _look_ground(stage: Stage, seen: Surfels, look: Look, index: Index) -> None:
 def _look_cells(stage: Stage, look: Look, sampler: GroundSampler, points: GroundPoints, index: Index) -> None:
     albedo, gloss, snow, cells = shade_ground(sampler, stage.looks, stage.weather, points)
     look.gloss[index], look.snow[index], look.item[index] = gloss, snow, item_of(cells)
-    for channel in range(3):
-        look.albedo[channel, index] = albedo[channel]
+    put(look.albedo, index, albedo)
 
 
 def _ground_points(seen: Surfels, index: Index) -> GroundPoints:
     x, y = seen.position[0, index], seen.position[1, index]
-    (east, north, up), reach = np.take(seen.direction, index, axis=1), seen.reach[index]
+    (east, north, up), reach = pick(seen.direction, index), seen.reach[index]
     level = np.sqrt(east * east + north * north)
     if not level.any():
         return GroundPoints(x=x, y=y, reach_x=reach, reach_y=reach)
@@ -119,9 +118,9 @@ def _ground_points(seen: Surfels, index: Index) -> GroundPoints:
 
 def _look_wall(stage: Stage, seen: Surfels, look: Look, index: Index) -> None:
     surfaces, surface = stage.surfaces, seen.surface[index]
-    along, size = np.take(surfaces.along, surface, axis=1), np.take(surfaces.size, surface, axis=1)
-    offset = seen.position[:, index] - np.take(surfaces.origin, surface, axis=1)
-    direction, reach = seen.direction[:, index], seen.reach[index]
+    along, size = pick(surfaces.along, surface), pick(surfaces.size, surface)
+    offset = pick(seen.position, index) - pick(surfaces.origin, surface)
+    direction, reach = pick(seen.direction, index), seen.reach[index]
     level = np.maximum(np.sqrt(direction[0] ** 2 + direction[1] ** 2), np.float32(0.1))
     facing = np.abs(direction[0] * along[1] - direction[1] * along[0])
     points = WallPoints(
@@ -134,15 +133,16 @@ def _look_wall(stage: Stage, seen: Surfels, look: Look, index: Index) -> None:
         building=np.take(stage.building_of_item, look.item[index]),
         wall=surface,
     )
-    look.albedo[:, index], look.gloss[index] = shade_walls(points, stage.facades, look.albedo[:, index])
+    albedo, look.gloss[index] = shade_walls(points, stage.facades, pick(look.albedo, index))
+    put(look.albedo, index, albedo)
 
 
 def _roof_points(stage: Stage, seen: Surfels, index: Index) -> RoofPoints:
     surfaces, surface = stage.surfaces, seen.surface[index]
-    along, size = np.take(surfaces.along, surface, axis=1), np.take(surfaces.size, surface, axis=1)
-    offset = seen.position[:, index] - np.take(surfaces.origin, surface, axis=1)
+    along, size = pick(surfaces.along, surface), pick(surfaces.size, surface)
+    offset = pick(seen.position, index) - pick(surfaces.origin, surface)
     across = offset[1] * along[0] - offset[0] * along[1]
-    facing = np.abs(dot(seen.direction[:, index], seen.normal[:, index]))
+    facing = np.abs(dot(pick(seen.direction, index), pick(seen.normal, index)))
     return RoofPoints(
         u=offset[0] * along[0] + offset[1] * along[1],
         v=across,
@@ -156,12 +156,12 @@ def _roof_points(stage: Stage, seen: Surfels, index: Index) -> RoofPoints:
 
 
 def _look_flat_roof(stage: Stage, seen: Surfels, look: Look, index: Index) -> None:
-    look.albedo[:, index] = shade_flat_roofs(_roof_points(stage, seen, index), look.albedo[:, index])
+    put(look.albedo, index, shade_flat_roofs(_roof_points(stage, seen, index), pick(look.albedo, index)))
     look.snow[index] = _snow_cover(seen, index, stage.weather)
 
 
 def _look_pitched_roof(stage: Stage, seen: Surfels, look: Look, index: Index) -> None:
-    look.albedo[:, index] = shade_pitched_roofs(_roof_points(stage, seen, index), look.albedo[:, index])
+    put(look.albedo, index, shade_pitched_roofs(_roof_points(stage, seen, index), pick(look.albedo, index)))
     look.snow[index] = np.float32(0.8) * _snow_cover(seen, index, stage.weather)
 
 
@@ -175,10 +175,10 @@ def _snow_cover(seen: Surfels, index: Index, weather: Weather) -> Floats:
 
 def _look_crown(stage: Stage, seen: Surfels, look: Look, index: Index) -> None:
     points = crown_points(
-        stage.surfaces, seen.position[:, index], seen.direction[:, index], seen.reach[index], seen.surface[index]
+        stage.surfaces, pick(seen.position, index), pick(seen.direction, index), seen.reach[index], seen.surface[index]
     )
-    look.albedo[:, index] = shade_crowns(points, look.albedo[:, index], stage.weather)
-    look.normal[:, index] = unit(points.outward + np.float32(0.12) * seen.normal[:, index])
+    put(look.albedo, index, shade_crowns(points, pick(look.albedo, index), stage.weather))
+    put(look.normal, index, unit(points.outward + np.float32(0.12) * pick(seen.normal, index)))
     if stage.weather.snow:
         look.snow[index] = np.float32(0.5 * stage.weather.snow) * smoothstep(0.2, 0.9, points.outward[2])
 

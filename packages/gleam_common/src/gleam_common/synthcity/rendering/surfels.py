@@ -13,7 +13,7 @@ import numpy.typing as npt
 from gleam_common.synthcity.camera import Rays
 from gleam_common.synthcity.rendering.foliage import CrownPoints, is_gap
 from gleam_common.synthcity.rendering.mesh import Mesh, Part, Surfaces
-from gleam_common.synthcity.rendering.planar import dot, repeated, rows
+from gleam_common.synthcity.rendering.planar import dot, pick, put, repeated, rows
 from gleam_common.synthcity.rendering.tracing import FAR_M, Layer, ground_limit
 from gleam_common.synthcity.weather import Weather
 
@@ -24,7 +24,7 @@ Ints = npt.NDArray[np.int32]
 Index = npt.NDArray[np.int64]
 
 GROUND = -1
-_LEAF_LAYERS, _FINE_M = 4, 0.15
+_LEAF_LAYERS, _FINE_M, _FULL_LEAF = 4, 0.15, 0.7
 _SUN_LAYERS = 3
 _SHADOW_REACH_M = 400.0
 
@@ -44,13 +44,9 @@ class Surfels:
     surface: Index
 
 
-def _gather(table_KF: Floats, index: npt.NDArray[np.signedinteger]) -> Floats:
-    return np.take(table_KF, index, axis=1, mode="clip")
-
-
 def _distance(mesh: Mesh, face: Ints, origin_3N: Floats, direction_3N: Floats) -> tuple[Floats, Floats]:
     """Distance (N,) to each face's plane and its normal (3, N), turned to the viewer."""
-    normal = _gather(mesh.normal, face)
+    normal = pick(mesh.normal, face)
     toward = dot(normal, direction_3N)
     gap = np.take(mesh.offset, face, mode="clip") - dot(normal, origin_3N)
     safe: Floats = np.where(np.abs(toward) < 1e-6, np.float32(1e-6), toward)
@@ -81,7 +77,7 @@ def see(city: Layer, extra: Layer | None, extra_pixel: Index, rays: Rays, weathe
         seen[hit] = True
     pixel, direction = np.flatnonzero(seen), rays.direction_3N
     if len(pixel) < len(seen):
-        direction, normal = _gather(direction, pixel), _gather(normal, pixel)
+        direction, normal = pick(direction, pixel), pick(normal, pixel)
         distance, surface = distance[pixel], surface[pixel]
     return Surfels(
         pixel=pixel, position=rays.origins(pixel) + direction * distance, direction=direction, normal=normal,
@@ -92,10 +88,9 @@ def see(city: Layer, extra: Layer | None, extra_pixel: Index, rays: Rays, weathe
 def _put(mesh: Mesh, rays: Rays, hit: Index, face: Ints, into: tuple[Floats, Floats, Index], first: int) -> None:
     """Write distance, normal and surface of pixels that see a face."""
     distance, normal, surface = into
-    away, turned = _distance(mesh, face[hit], rays.origins(hit), _gather(rays.direction_3N, hit))
+    away, turned = _distance(mesh, face[hit], rays.origins(hit), pick(rays.direction_3N, hit))
     distance[hit] = np.minimum(np.maximum(away, 0.0), distance[hit])
-    for axis in range(3):
-        normal[axis, hit] = turned[axis]
+    put(normal, hit, turned)
     surface[hit] = np.take(mesh.surface, face[hit]) + first
 
 
@@ -103,8 +98,8 @@ def crown_points(
     surfaces: Surfaces, position_3N: Floats, direction_3N: Floats, reach: Floats, surface: Index
 ) -> CrownPoints:
     """Return points on crowns with what the leaves need to know."""
-    size = _gather(surfaces.size, surface)
-    outward = position_3N - _gather(surfaces.origin, surface)
+    size = pick(surfaces.size, surface)
+    outward = position_3N - pick(surfaces.origin, surface)
     outward[:2] /= size[0]
     outward[2] /= size[1]
     return CrownPoints(
@@ -116,9 +111,10 @@ def crown_points(
 def _look_through_leaves(city: Layer, rays: Rays, limit: Floats, face: Ints, weather: Weather) -> None:
     """Send rays that fall into a gap on their way, layer by layer; ``face`` is changed in place.
 
-    Through far crowns only once: a pixel mixes many leaves there anyway.
+    Through far crowns in full leaf only once: a pixel mixes many leaves there anyway.
     """
     mesh = city.mesh
+    far_m = _FINE_M if weather.leaf > _FULL_LEAF else np.inf
     rest = np.flatnonzero(face >= 0)
     for _ in range(_LEAF_LAYERS):
         surface = np.take(mesh.surface, face[rest]).astype(np.int64)
@@ -126,14 +122,14 @@ def _look_through_leaves(city: Layer, rays: Rays, limit: Floats, face: Ints, wea
         rest, surface = rest[crown], surface[crown]
         if not len(rest):
             return
-        direction, origin = _gather(rays.direction_3N, rest), rays.origins(rest)
+        direction, origin = pick(rays.direction_3N, rest), rays.origins(rest)
         distance, _ = _distance(mesh, face[rest], origin, direction)
         reach = distance * np.float32(rays.spread_rad) + np.float32(rays.footprint_m)
         gap = is_gap(crown_points(mesh.surfaces, origin + direction * distance, direction, reach, surface), weather)
         rest, start = rest[gap], distance[gap] + np.float32(0.02)
         further = rays.origin_N3[rest] + rays.direction_N3[rest] * start[:, None]
         face[rest] = city.caster.first_faces(further, rays.direction_N3[rest], limit[rest] - start)
-        rest = rest[(face[rest] >= 0) & (reach[gap] < _FINE_M)]
+        rest = rest[(face[rest] >= 0) & (reach[gap] < far_m)]
 
 
 def sun_blocked(
@@ -153,8 +149,8 @@ def sun_blocked(
         surface = np.take(city.mesh.surface, face[rest]).astype(np.int64)
         crown = np.take(city.mesh.is_crown, surface)
         rest, surface = rest[crown], surface[crown]
-        distance, _ = _distance(city.mesh, face[rest], start_3M[:, rest], to_sun)
-        at = start_3M[:, rest] + to_sun * distance
+        distance, _ = _distance(city.mesh, face[rest], pick(start_3M, rest), to_sun)
+        at = pick(start_3M, rest) + to_sun * distance
         reach = np.full(len(rest), 0.3, dtype=np.float32)
         gap = is_gap(crown_points(city.mesh.surfaces, at, np.broadcast_to(to_sun, at.shape), reach, surface), weather)
         rest = rest[gap]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from gleam_common.synthcity.canvas import Material
 from gleam_common.synthcity.ground import GroundRaster
 from gleam_common.synthcity.rendering.noise import lookup, tile_noise
-from gleam_common.synthcity.rendering.planar import smoothstep
+from gleam_common.synthcity.rendering.planar import pick, put, smoothstep
 from gleam_common.synthcity.weather import Season, Weather
 
 __all__ = ["GroundPoints", "GroundSampler", "MaterialLooks", "draw_looks", "item_of", "material_of", "shade_ground"]
@@ -189,9 +189,8 @@ def _blend(
         if len(index):
             mean, part = np.zeros((3, len(index)), dtype=np.float32), points.part(index)
             for x, y, weight in _far_taps(part, count) if count else _near_taps(part, gsd_m):
-                mean += np.take(looks.albedo, material_of(sampler.read(x, y)), axis=1, mode="clip") * weight
-            for channel in range(3):
-                albedo_3N[channel, index] = mean[channel]
+                mean += pick(looks.albedo, material_of(sampler.read(x, y))) * weight
+            put(albedo_3N, index, mean)
 
 
 def shade_ground(
@@ -201,7 +200,7 @@ def shade_ground(
     cells = sampler.read(points.x, points.y)
     material, mixed = material_of(cells), is_mixed(cells)
     pixel_m = np.maximum(np.abs(points.reach_x), np.abs(points.reach_y))
-    albedo = np.take(looks.albedo, material, axis=1, mode="clip")
+    albedo = pick(looks.albedo, material)
     mottle, hold, gloss = (np.take(row, material, mode="clip") for row in (looks.mottle, looks.snow, looks.gloss))
     _blend(sampler, looks, points, pixel_m, mixed, albedo)
     x, y = points.x + np.float32(8192.0), points.y + np.float32(8192.0)

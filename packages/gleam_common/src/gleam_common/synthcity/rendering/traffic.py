@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from gleam_common.synthcity.camera import project
 from gleam_common.synthcity.model import City, Kind, Road
 from gleam_common.synthcity.parking import parking_bays
 from gleam_common.synthcity.picture import Camera
@@ -21,6 +22,7 @@ _LAMP_STEP_M = 28.0
 _CAR_REACH_M = {View.SATELLITE: 66.0, View.UAV: 210.0, View.PANORAMA: 110.0, View.GROUND: 110.0}
 _MOST_CARS = 48
 _CLEAR_M = 4.2
+_AROUND_M = 9.0
 _STREAM = 7004
 
 
@@ -137,9 +139,18 @@ def draw_cars(spots: Spots, camera: Camera, rng: np.random.Generator) -> Poses:
         near[:, :2] += shift[:, None] * np.stack([np.sin(heading), np.cos(heading)], axis=1)
         near[:, 2] += rng.normal(0, 1.5, len(near)) + 180.0 * (rng.random(len(near)) < 0.5) * (group is spots.bays)
         rows.append(near)
-    pose = _near(np.concatenate(rows), *middle, np.inf, clear_m)[:_MOST_CARS]
+    pose = _in_sight(_near(np.concatenate(rows), *middle, np.inf, clear_m), camera)[:_MOST_CARS]
     kind = rng.choice(5, size=len(pose), p=[0.38, 0.27, 0.17, 0.13, 0.05])
     return Poses(pose=pose, kind=kind, seed=rng.integers(0, 2**31, len(pose)))
+
+
+def _in_sight(pose: Floats, camera: Camera) -> Floats:
+    """Poses that a picture can show, and those around the camera, whose shadows may reach into it."""
+    at = project(camera, np.column_stack([pose[:, :2], np.full(len(pose), 0.7)]))
+    width, height = camera.width_px, camera.height_px
+    inside = (np.abs(at[:, 0] / width - 0.5) < 0.6) & (np.abs(at[:, 1] / height - 0.5) < 0.6) & (at[:, 2] > 0)
+    near = np.hypot(pose[:, 0] - camera.x_m, pose[:, 1] - camera.y_m) < _AROUND_M
+    return np.asarray(pose[inside | near])
 
 
 def draw_furniture(spots: Spots, camera: Camera, rng: np.random.Generator) -> Poses:
@@ -150,11 +161,11 @@ def draw_furniture(spots: Spots, camera: Camera, rng: np.random.Generator) -> Po
     none = Poses(pose=np.zeros((0, 3)), kind=np.zeros(0, np.int64), seed=np.zeros(0, np.int64))
     if camera.view is View.SATELLITE:
         return none
-    lamps = _near(spots.lamps, *middle, 70.0, 2.0)[:9]
+    lamps = _in_sight(_near(spots.lamps, *middle, 70.0, 2.0), camera)[:9]
     rest = np.zeros((0, 3))
     if camera.view is not View.UAV:
         rest = _near(spots.pavements, *middle, 60.0, 2.5)
-        rest = rest[rng.random(len(rest)) < rng.uniform(0.02, 0.3)][:9]
+        rest = _in_sight(rest[rng.random(len(rest)) < rng.uniform(0.02, 0.3)], camera)[:9]
         rest += np.column_stack([rng.uniform(-0.4, 0.4, (len(rest), 2)), rng.uniform(0, 360, len(rest))])
     kind = np.concatenate([np.zeros(len(lamps), np.int64), rng.choice([1, 1, 1, 2], size=len(rest)).astype(np.int64)])
     pose = np.concatenate([lamps, rest])
