@@ -18,10 +18,10 @@ from gleam_common.artifacts import open_stage, read_json, read_manifest, write_a
 from gleam_common.catalog import Catalog, Which
 from gleam_common.errors import ArtifactError, DataError, ModelError
 from gleam_common.picture_loader import PictureBatch, picture_loader
+from gleam_common.progress import progress
 from gleam_common.views import View
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 __all__ = ["EmbeddingTable", "PictureEncoder", "device_of", "embed_catalog", "embed_pictures"]
 
@@ -77,7 +77,7 @@ def embed_pictures(
     try:
         with (
             torch.inference_mode(),
-            tqdm(desc=title, unit="picture", total=_count(loader), delay=1, leave=False) as bar,
+            progress(desc=title, unit="picture", total=_count(loader), delay=1, leave=False) as bar,
         ):
             for batch in loader:
                 parts.append(_embed_batch(encoder, batch))

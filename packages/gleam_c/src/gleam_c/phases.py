@@ -25,6 +25,14 @@ from gleam_c.recipe import PhaseConfig, Recipe
 from gleam_c.run_log import JsonLinesLogger, PhaseProgress
 from gleam_c.strategy import create_strategy, full_state_dict
 
+_NOISE = (
+    ".*isinstance\\(treespec.*",  # Lightning 2.6 on torch 2.15
+    ".*does not have many workers.*",  # decoded pictures need none
+    ".*Grad strides do not match.*",  # channels-last weights
+    ".*use `sync_dist=True`.*",  # every rank logs the same validation recall
+)
+"""Warnings that tell a user nothing, and why."""
+
 __all__ = ["PhaseFolder", "read_weights", "run_phase"]
 
 
@@ -135,7 +143,7 @@ def _hardware(recipe: Recipe, phase: PhaseConfig) -> dict[str, Any]:
     config = recipe.trainer
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    for text in (".*isinstance\\(treespec.*", ".*does not have many workers.*", ".*Grad strides do not match.*"):
+    for text in _NOISE:
         warnings.filterwarnings("ignore", text)
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     torch.set_num_threads(config.threads_per_process)

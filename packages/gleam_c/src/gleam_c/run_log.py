@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 import lightning as L  # noqa: N812
+from gleam_common.progress import progress
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers.logger import Logger
@@ -78,15 +78,12 @@ class PhaseProgress(Callback):
 
     @override
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._bar = tqdm(
+        self._bar = progress(
             total=self._total_steps,
             initial=trainer.global_step,
             desc=self._title,
             unit="step",
             disable=not trainer.is_global_zero,
-            # A log file gets a line every ten seconds, a person ten a second.
-            mininterval=0.1 if sys.stderr.isatty() else 10.0,
-            dynamic_ncols=True,
         )
 
     @override

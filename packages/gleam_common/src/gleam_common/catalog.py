@@ -16,13 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from datasets import Dataset
-from tqdm import tqdm
 
 from gleam_common.artifacts import write_atomic
 from gleam_common.catalog_checks import check_gallery, check_positives, check_queries, floats
 from gleam_common.catalog_schema import GALLERY, GALLERY_REQUIRED, QUERIES, QUERIES_REQUIRED, conform
 from gleam_common.errors import ConfigError, DataError
 from gleam_common.images import check_picture
+from gleam_common.progress import progress
 from gleam_common.row_lists import RowLists, padded
 from gleam_common.views import View, parse_view
 
@@ -96,7 +96,7 @@ class Catalog:
             rows = (
                 range(count) if limit is None else np.unique(np.linspace(0, count - 1, min(limit, count)).astype(int))
             )
-            for row in tqdm(rows, desc=f"checking {which}", unit="picture", disable=len(rows) < 1000):
+            for row in progress(rows, desc=f"checking {which}", unit="picture", disable=len(rows) < 1000):
                 check_picture(self.picture_path(which, int(row)))
                 checked += 1
         return checked

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tqdm import tqdm
-
 from gleam_common.catalog import Catalog, Which
 from gleam_common.errors import DataError
 from gleam_common.images import open_image
+from gleam_common.progress import progress
 
 __all__ = ["audit", "count_table", "places_in_two_splits"]
 
@@ -28,7 +27,7 @@ def audit(catalog: Catalog) -> Iterator[str]:
     paths = [catalog.root / path for which in _WHICH for path in catalog.column("path", which)]
     with ThreadPoolExecutor(_THREADS) as pool:
         results = pool.map(_problem, paths)
-        yield from filter(None, tqdm(results, total=len(paths), desc="opening", unit="picture"))
+        yield from filter(None, progress(results, total=len(paths), desc="opening", unit="picture"))
 
 
 def places_in_two_splits(catalog: Catalog) -> int:

@@ -11,11 +11,11 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from gleam_common.artifacts import write_atomic
 from gleam_common.errors import DataError
 from gleam_common.images import load_array
+from gleam_common.progress import progress
 from gleam_common.transforms import Size, resize_picture
 
 __all__ = ["DecodedPictures", "PictureStore", "Pictures", "open_pictures"]
@@ -102,7 +102,7 @@ def _build(pictures: DecodedPictures, path: Path, name: str) -> None:
     # Decoding and resizing let go of the interpreter lock, so threads are enough.
     with write_atomic(path) as file, ThreadPoolExecutor(os.cpu_count()) as pool:
         np.lib.format.write_array_header_1_0(file, header)
-        bar = tqdm(total=count, desc=f"decoding {name}", unit="picture", disable=count < 500)
+        bar = progress(total=count, desc=f"decoding {name}", unit="picture", disable=count < 500)
         for start in range(0, count, 512):
             for picture in pool.map(pictures.__getitem__, range(start, min(start + 512, count))):
                 file.write(picture.tobytes())

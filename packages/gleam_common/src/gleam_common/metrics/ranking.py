@@ -17,6 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gleam_common.errors import DataError
+from gleam_common.progress import progress
 from gleam_common.row_lists import RowLists
 
 __all__ = ["NEVER", "TIE", "Embeddings", "PositiveRanks", "positive_ranks", "top_k"]
@@ -253,4 +254,4 @@ def _blocks(count: int, size: int) -> Iterator[slice]:
 
 
 def _bar(queries: int, title: str) -> tqdm[NoReturn]:
-    return tqdm(total=queries, desc=title, unit="query", delay=1, leave=False)
+    return progress(total=queries, desc=title, unit="query", delay=1, leave=False)

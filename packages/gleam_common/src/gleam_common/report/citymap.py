@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from PIL import Image, ImageEnhance
-from tqdm import tqdm
 
 from gleam_common.catalog import Catalog
 from gleam_common.geo import LatLon, LocalFrame
 from gleam_common.images import open_image
+from gleam_common.progress import progress
 from gleam_common.report.pictures import jpeg_uri
 
 __all__ = ["CityMap", "Mark", "draw_city_map"]
@@ -143,7 +143,9 @@ def _mosaic(catalog: Catalog, rows: Rows, boxes: Floats, to_map: _ToMap) -> str:
     """Return the tiles at their places, muted; where tiles overlap, the middle of each covers its neighbours' edges."""
     mosaic = Image.new("RGB", (max(1, round(to_map.width)), max(1, round(to_map.height))), (128, 128, 128))
     middles = []
-    for row, box in tqdm(zip(rows, boxes, strict=True), total=len(rows), desc="map", unit="tile", delay=1, leave=False):
+    for row, box in progress(
+        zip(rows, boxes, strict=True), total=len(rows), desc="map", unit="tile", delay=1, leave=False
+    ):
         left, top = to_map(box[[0, 3]])
         right, bottom = to_map(box[[2, 1]])
         size = (max(1, round(right - left)), max(1, round(bottom - top)))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from gleam_common.catalog import Catalog, Which
 from gleam_common.images import load_array
+from gleam_common.progress import progress
 from gleam_common.views import QUERY_VIEWS
 
 __all__ = ["colour_features", "colour_recall"]
@@ -43,5 +43,5 @@ def colour_recall(catalog: Catalog, split: str = "test") -> dict[str, float]:
 
 
 def _features(catalog: Catalog, which: Which) -> npt.NDArray[np.float32]:
-    paths = tqdm(catalog.column("path", which), desc=f"colours of {which}", unit="picture", leave=False)
+    paths = progress(catalog.column("path", which), desc=f"colours of {which}", unit="picture", leave=False)
     return np.stack([colour_features(load_array(catalog.root / path)) for path in paths])

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tqdm import tqdm
 
 from gleam_common.artifacts import Stage, open_stage, read_json, read_manifest, write_atomic, write_json
 from gleam_common.catalog import GALLERY_FILE, QUERIES_FILE, Catalog
 from gleam_common.errors import ArtifactError, ConfigError
+from gleam_common.progress import progress
 from gleam_common.synthcity.photographer import Chunk, render_chunks
 from gleam_common.synthcity.pool import render_in_processes
 from gleam_common.synthcity.records import FACTS_SCHEMA
@@ -95,7 +95,7 @@ def _render(chunks: Sequence[Chunk], config: WorldConfig, out: Path, workers: in
     todo = [chunk for chunk in chunks if not (out / chunk.part).exists()]
     total = sum(chunk.stop - chunk.first for chunk in chunks) * each
     done = total - sum(chunk.stop - chunk.first for chunk in todo) * each
-    with tqdm(total=total, initial=done, desc="SynthCity", unit="picture", smoothing=0.1) as bar:
+    with progress(total=total, initial=done, desc="SynthCity", unit="picture", smoothing=0.1) as bar:
         if workers == 1 or len(todo) <= 1:
             render_chunks(todo, config, out, bar.update)
         else:

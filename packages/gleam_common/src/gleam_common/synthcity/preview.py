@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
-from tqdm import tqdm
 
 from gleam_common.artifacts import write_atomic
 from gleam_common.catalog import Catalog
 from gleam_common.errors import ConfigError
 from gleam_common.images import load_array
+from gleam_common.progress import progress
 from gleam_common.synthcity.fonts import font
 from gleam_common.synthcity.model import Place
 from gleam_common.synthcity.photographer import Studio
@@ -108,7 +108,7 @@ def live_rows(config: WorldConfig, count: int) -> list[SheetRow]:
             places = studio.city.places
             chosen = np.linspace(0, len(places) - 1, len(share) + 2).astype(int)[1:-1]
             rows += [
-                _live_row(studio, places[index]) for index in tqdm(chosen.tolist(), desc=plan.city_id, unit="place")
+                _live_row(studio, places[index]) for index in progress(chosen.tolist(), desc=plan.city_id, unit="place")
             ]
     return rows
 

@@ -43,7 +43,7 @@ _DETAILED_CARS = 14
 
 
 class Scene:
-    """A city as a mesh under Embree. Building one takes about a second; a picture takes about 25 ms.
+    """A city as a mesh under Embree. Building one takes about a second, a picture 30 to 60 ms.
 
     Args:
         city: what stands.

@@ -17,12 +17,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from gleam_common.artifacts import write_atomic
 from gleam_common.catalog import Catalog
 from gleam_common.geo import LatLon, LocalFrame
 from gleam_common.images import load_array
+from gleam_common.progress import progress
 from gleam_common.views import View
 
 __all__ = ["LAYOUTS", "VIGOR_CITIES", "write_university", "write_vigor"]
@@ -73,7 +73,7 @@ def _write_vigor_city(catalog: Catalog, city: str, out: Path, name: str) -> None
     rows = [row for row in catalog.gallery.to_pylist() if row["city"] == city]
     frame = LocalFrame(origin=LatLon(lat=rows[0]["lat"], lon=rows[0]["lon"]))
     tiles = [_vigor_tile(catalog, row, frame) for row in rows]
-    for tile in tqdm(tiles, desc=f"{name} tiles", unit="picture", leave=False):
+    for tile in progress(tiles, desc=f"{name} tiles", unit="picture", leave=False):
         large = cv2.resize(load_array(tile.source), (_VIGOR_TILE_PX, _VIGOR_TILE_PX), interpolation=cv2.INTER_CUBIC)
         _save(
             out / name / "satellite" / tile.name,
@@ -159,7 +159,7 @@ def write_university(world: str | Path, out: str | Path) -> Path:
             if row["view"] in _UNIVERSITY_VIEWS:
                 pictures[row["place_id"]].append((View(row["view"]), row["path"]))
     places = catalog.gallery.select(["place_id", "split"]).to_pylist()
-    for number, place in enumerate(tqdm(places, desc="University-1652", unit="place"), start=1):
+    for number, place in enumerate(progress(places, desc="University-1652", unit="place"), start=1):
         for prefix in _UNIVERSITY_FOLDERS[place["split"]]:
             _write_class(catalog.root, pictures[place["place_id"]], f"{out}/{prefix}", f"{number:04d}")
     return out

@@ -49,7 +49,7 @@ def is_gap(points: CrownPoints, weather: Weather) -> npt.NDArray[np.bool_]:
     facing = np.abs(dot(points.direction, unit(points.outward)))
     rim = np.maximum(np.float32(1.0) - np.float32(1.7) * facing, 0.0)
     leaf = np.where(points.is_conifer, np.float32(0.9), np.float32(weather.leaf))
-    bare = np.float32(0.25) * (leaf < _BARE)
+    bare = np.float32(0.14) * (leaf < _BARE)
     small = np.minimum(np.maximum(np.float32(0.2) / points.pixel, np.float32(0.45)), np.float32(1.0))
     gap: npt.NDArray[np.bool_] = clump * small < np.float32(0.38) - np.float32(1.22) * leaf + rim + bare
     return gap
