@@ -9,7 +9,7 @@ from gleam_common.errors import DataError
 from gleam_common.metrics.ranking import positive_ranks, top_k
 from gleam_common.pair_motion import draw_motion, heading_up
 from gleam_common.row_lists import RowLists
-from gleam_common.transforms import train_arrays
+from gleam_common.transforms import TrainFrame, train_arrays
 from gleam_common.views import View
 
 SIZES = {view: (65, 65) for view in View}
@@ -39,13 +39,17 @@ def test_in_training_the_heading_points_up_whether_mirrored_or_not(seed: int) ->
     config = AugmentConfig(tilt_deg=0, crop=0, flip=0.5, brightness=0, contrast=0, saturation=0, hue_deg=0)
     config = AugmentConfig(**{**vars(config), "white_balance": 0.0, "grey": 0.0, "blur": 0.0, "dropout": 0.0})
     query = np.zeros((65, 65, 3), np.uint8)
-    _, tile = train_arrays(query, tile_with_spot(20, 0), View.UAV, SIZES, (seed, 0, 0, 0), config, 90.0)
+    _, tile = train_arrays(
+        query, tile_with_spot(20, 0), View.UAV, SIZES, (seed, 0, 0, 0), config, TrainFrame(up_deg=90.0)
+    )
     assert spot(tile) == pytest.approx((0, 20), abs=1.0)
 
 
 def test_without_augmentation_the_heading_still_points_up() -> None:
     query = np.zeros((65, 65, 3), np.uint8)
-    _, tile = train_arrays(query, tile_with_spot(20, 0), View.UAV, SIZES, (0, 0, 0, 0), NO_AUGMENT, 90.0)
+    _, tile = train_arrays(
+        query, tile_with_spot(20, 0), View.UAV, SIZES, (0, 0, 0, 0), NO_AUGMENT, TrainFrame(up_deg=90.0)
+    )
     assert spot(tile) == pytest.approx((0, 20), abs=1.0)
 
 

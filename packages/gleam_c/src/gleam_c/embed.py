@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -40,6 +40,10 @@ class PictureEncoder(Protocol):
     @property
     def headings(self) -> Mapping[View, int]:
         """How many headings tiles are turned to for queries of a view; others see tiles north-up."""
+
+    @property
+    def planet(self) -> Collection[View]:
+        """Views whose pictures are laid out like tiles."""
 
     @property
     def mean(self) -> Sequence[float]:
@@ -151,6 +155,7 @@ def embed_catalog(
         std=encoder.std,
         cache=cache,
         up_deg=up_deg,
+        planet=view if view in encoder.planet else None,
     )
     matrix = embed_pictures(encoder, loader, device, f"embedding {'tiles' if which == 'gallery' else view}")
     ids = catalog.gallery_ids if which == "gallery" else catalog.query_ids
@@ -159,6 +164,7 @@ def embed_catalog(
     meta = {
         "view": str(view),
         "up_deg": up_deg,
+        "planet": view in encoder.planet,
         "size": list(size),
         "mean": list(encoder.mean),
         "std": list(encoder.std),

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 import yaml
 from gleam_common.errors import ConfigError, ModelError
+from gleam_common.planet import PLANET_VIEWS
 from gleam_common.views import View, parse_view
 from torch import Tensor, nn
 
@@ -44,6 +45,7 @@ class EncoderConfig:
         sizes: height and width in pixels per view.
         headings: for queries of these views, tiles are embedded turned to so many headings, and a tile scores as the
             best one; in training they are turned to the query's known heading. Views left out see tiles north-up.
+        planet: views from the ground that are laid out like a tile (:mod:`gleam_common.planet`).
         mean: of RGB in [0, 1].
         std: of RGB in [0, 1].
     """
@@ -58,6 +60,7 @@ class EncoderConfig:
     standardise: bool = False
     sizes: dict[str, list[int]] = field(default_factory=dict)
     headings: dict[str, int] = field(default_factory=dict)
+    planet: list[str] = field(default_factory=list)
     mean: list[float] = field(default_factory=lambda: [0.485, 0.456, 0.406])
     std: list[float] = field(default_factory=lambda: [0.229, 0.224, 0.225])
 
@@ -73,6 +76,9 @@ class EncoderConfig:
                 raise ConfigError(
                     f"headings of view {view}", value=count, allowed="1 to 64, for views of any heading: uav, ground"
                 )
+        for view in self.planet:
+            if parse_view(view) not in PLANET_VIEWS:
+                raise ConfigError("view of `planet`", value=view, allowed=map(str, PLANET_VIEWS))
         missing = sorted(set(map(str, View)) - set(self.sizes))
         if missing:
             raise ConfigError("encoder without a size for some views", value=missing, fix="add them under `sizes:`")
@@ -142,6 +148,11 @@ class Encoder(nn.Module):
     def headings(self) -> dict[View, int]:
         """How many headings tiles are turned to for queries of a view; views that see tiles north-up are left out."""
         return {View(view): count for view, count in self.config.headings.items() if count > 1}
+
+    @property
+    def planet(self) -> frozenset[View]:
+        """Views whose pictures are laid out like tiles before they are embedded."""
+        return frozenset(View(view) for view in self.config.planet)
 
     @property
     def mean(self) -> tuple[float, float, float]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import cv2
@@ -134,6 +135,20 @@ def eval_picture(
     return normalise(resize_picture(picture_HWC, target)[None], mean, std)[0]
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainFrame:
+    """How a pair is laid out: the heading in degrees that points up in the tile (None: north, turned by quarters), and
+    whether the query is laid out like a tile (:mod:`gleam_common.planet`).
+    """
+
+    up_deg: float | None = None
+    is_planet: bool = False
+
+
+NORTH_UP = TrainFrame()
+"""Tiles as they are, queries as they were taken."""
+
+
 def train_arrays(
     query_HWC: Picture,
     gallery_HWC: Picture,
@@ -141,11 +156,9 @@ def train_arrays(
     sizes: ViewSizes,
     seed_key: SeedKey,
     augment: AugmentConfig,
-    up_deg: float | None = None,
+    frame: TrainFrame = NORTH_UP,
 ) -> tuple[Picture, Picture]:
     """Return the changed query and tile as uint8 HWC; a function of its arguments alone.
-
-    With ``up_deg``, a heading in degrees, the tile is turned until that heading points up.
 
     Tile and query are turned and mirrored together (:mod:`gleam_common.pair_motion`), then cropped and recoloured each
     for itself. Pictures that already have :func:`store_size` are not resized twice.
@@ -154,11 +167,13 @@ def train_arrays(
     tile = resize_picture(gallery_HWC, store_size(sizes[View.SATELLITE]))
     if augment == NO_AUGMENT:
         size = sizes[View.SATELLITE]
-        turned = resize_picture(tile, size) if up_deg is None else heading_up(tile, up_deg, size)
+        turned = resize_picture(tile, size) if frame.up_deg is None else heading_up(tile, frame.up_deg, size)
         return resize_picture(query, sizes[view]), turned
     rng = np.random.default_rng(seed_key)
-    motion = draw_motion(view, augment, rng, up_deg)
-    query = move_query(query, view, motion, crop_matrix(augment.crop, rng), sizes[view])
+    motion = draw_motion(view, augment, rng, frame.up_deg)
+    # A panorama that is laid out like a tile turns like one.
+    moves_as = View.SATELLITE if frame.is_planet and view is View.PANORAMA else view
+    query = move_query(query, moves_as, motion, crop_matrix(augment.crop, rng), sizes[view])
     tile = move_tile(tile, motion, crop_matrix(augment.crop, rng), sizes[View.SATELLITE])
     return change_colours(query, augment, rng), change_colours(tile, augment, rng)
 
