@@ -14,7 +14,7 @@ class StandInEncoder(nn.Module):
         self.sizes = {view: (32, 64 if view is View.PANORAMA else 32) for view in View}
         self.mean, self.std = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
         self.headings: dict[View, int] = {}
-        self.planet: frozenset[View] = frozenset()
+        self.laid_out: frozenset[View] = frozenset()
         self.scale = nn.Parameter(torch.ones(1))
 
     def forward(self, image_BCHW: Tensor) -> Tensor:

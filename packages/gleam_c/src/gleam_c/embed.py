@@ -42,7 +42,7 @@ class PictureEncoder(Protocol):
         """How many headings tiles are turned to for queries of a view; others see tiles north-up."""
 
     @property
-    def planet(self) -> Collection[View]:
+    def laid_out(self) -> Collection[View]:
         """Views whose pictures are laid out like tiles."""
 
     @property
@@ -155,7 +155,7 @@ def embed_catalog(
         std=encoder.std,
         cache=cache,
         up_deg=up_deg,
-        planet=view if view in encoder.planet else None,
+        laid_out=view if view in encoder.laid_out else None,
     )
     matrix = embed_pictures(encoder, loader, device, f"embedding {'tiles' if which == 'gallery' else view}")
     ids = catalog.gallery_ids if which == "gallery" else catalog.query_ids
@@ -164,7 +164,7 @@ def embed_catalog(
     meta = {
         "view": str(view),
         "up_deg": up_deg,
-        "planet": view in encoder.planet,
+        "laid_out": view in encoder.laid_out,
         "size": list(size),
         "mean": list(encoder.mean),
         "std": list(encoder.std),

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 import yaml
 from gleam_common.errors import ConfigError, ModelError
-from gleam_common.planet import PLANET_VIEWS
+from gleam_common.layout import LAYOUT_VIEWS
 from gleam_common.views import View, parse_view
 from torch import Tensor, nn
 
@@ -45,7 +45,7 @@ class EncoderConfig:
         sizes: height and width in pixels per view.
         headings: for queries of these views, tiles are embedded turned to so many headings, and a tile scores as the
             best one; in training they are turned to the query's known heading. Views left out see tiles north-up.
-        planet: views from the ground that are laid out like a tile (:mod:`gleam_common.planet`).
+        laid_out: views from the ground that are laid out like a tile (:mod:`gleam_common.layout`).
         mean: of RGB in [0, 1].
         std: of RGB in [0, 1].
     """
@@ -60,7 +60,7 @@ class EncoderConfig:
     standardise: bool = False
     sizes: dict[str, list[int]] = field(default_factory=dict)
     headings: dict[str, int] = field(default_factory=dict)
-    planet: list[str] = field(default_factory=list)
+    laid_out: list[str] = field(default_factory=list)
     mean: list[float] = field(default_factory=lambda: [0.485, 0.456, 0.406])
     std: list[float] = field(default_factory=lambda: [0.229, 0.224, 0.225])
 
@@ -76,9 +76,9 @@ class EncoderConfig:
                 raise ConfigError(
                     f"headings of view {view}", value=count, allowed="1 to 64, for views of any heading: uav, ground"
                 )
-        for view in self.planet:
-            if parse_view(view) not in PLANET_VIEWS:
-                raise ConfigError("view of `planet`", value=view, allowed=map(str, PLANET_VIEWS))
+        for view in self.laid_out:
+            if parse_view(view) not in LAYOUT_VIEWS:
+                raise ConfigError("view of `laid_out`", value=view, allowed=map(str, LAYOUT_VIEWS))
         missing = sorted(set(map(str, View)) - set(self.sizes))
         if missing:
             raise ConfigError("encoder without a size for some views", value=missing, fix="add them under `sizes:`")
@@ -150,9 +150,9 @@ class Encoder(nn.Module):
         return {View(view): count for view, count in self.config.headings.items() if count > 1}
 
     @property
-    def planet(self) -> frozenset[View]:
+    def laid_out(self) -> frozenset[View]:
         """Views whose pictures are laid out like tiles before they are embedded."""
-        return frozenset(View(view) for view in self.config.planet)
+        return frozenset(View(view) for view in self.config.laid_out)
 
     @property
     def mean(self) -> tuple[float, float, float]:

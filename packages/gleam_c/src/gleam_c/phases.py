@@ -128,7 +128,7 @@ def _prepare(
             seed=recipe.seed,
             cache=recipe.cache or None,
             heading_up=tuple(map(str, encoder.headings)),
-            planet=tuple(encoder.config.planet),
+            laid_out=tuple(encoder.config.laid_out),
         )
     )
     total_steps = recipe.trainer.fast_dev_steps or phase.epochs * data.steps_per_epoch(recipe.trainer.processes)

@@ -43,7 +43,7 @@ class DataConfig:
         seed: of order and changes.
         cache: folder for decoded pictures; without one they are decoded each time.
         heading_up: views whose tile is turned until the query's heading points up.
-        planet: views whose pictures are laid out like tiles (:mod:`gleam_common.planet`).
+        laid_out: views whose pictures are laid out like tiles (:mod:`gleam_common.layout`).
     """
 
     catalog: str
@@ -61,7 +61,7 @@ class DataConfig:
     seed: int = 0
     cache: str | None = None
     heading_up: tuple[str, ...] = ()
-    planet: tuple[str, ...] = ()
+    laid_out: tuple[str, ...] = ()
 
     def view_sizes(self) -> dict[View, Size]:
         """Return the size of every view.
@@ -145,7 +145,7 @@ class PairDataModule(lightning.LightningDataModule):
             seed=config.seed,
             cache=None if config.cache is None else Path(config.cache),
             heading_up=[parse_view(name) for name in config.heading_up],
-            planet=[parse_view(name) for name in config.planet],
+            laid_out=[parse_view(name) for name in config.laid_out],
         )
 
     def steps_per_epoch(self, world_size: int = 1) -> int:

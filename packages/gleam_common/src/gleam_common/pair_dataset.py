@@ -63,7 +63,7 @@ class PairDataset(Dataset[PairSample]):
         seed: of the changes and of the tile, where a query has several.
         cache: folder for decoded pictures, or None.
         heading_up: views whose tile is turned until the query's heading points up.
-        planet: views whose pictures are laid out like tiles (:mod:`gleam_common.planet`).
+        laid_out: views whose pictures are laid out like tiles (:mod:`gleam_common.layout`).
 
     Raises:
         DataError: a picture is missing or broken (now with a ``cache``, else when it is asked for).
@@ -79,9 +79,9 @@ class PairDataset(Dataset[PairSample]):
         seed: int = 0,
         cache: Path | None = None,
         heading_up: Collection[View] = (),
-        planet: Collection[View] = (),
+        laid_out: Collection[View] = (),
     ) -> None:
-        self._planet = frozenset(planet)
+        self._laid_out = frozenset(laid_out)
         self._heading_up = frozenset(heading_up)
         self._heading_deg = _headings(catalog, self._heading_up)
         self.pairs, self.sizes, self.augment, self.seed = pairs, sizes, augment, seed
@@ -93,7 +93,7 @@ class PairDataset(Dataset[PairSample]):
         for view in catalog.views:
             rows = np.flatnonzero(self.pairs.view == VIEW_CODES[view])
             paths = [catalog.root / path for path in catalog.column("path")[rows]]
-            laid_out = view if view in self._planet else None
+            laid_out = view if view in self._laid_out else None
             self._queries[view] = open_pictures(paths, store_size(sizes[view]), cache, str(view), laid_out)
             self._place_in_store[rows] = np.arange(len(rows))
 
@@ -107,7 +107,7 @@ class PairDataset(Dataset[PairSample]):
         tile_row = int(tiles[0] if len(tiles) == 1 else np.random.default_rng((*seed_key, 1)).choice(tiles))
         query = self._queries[view][int(self._place_in_store[key.pair])]
         up_deg = float(self._heading_deg[key.pair]) if view in self._heading_up else None
-        frame = TrainFrame(up_deg=up_deg, is_planet=view in self._planet)
+        frame = TrainFrame(up_deg=up_deg, is_laid_out=view in self._laid_out)
         query, tile = train_arrays(query, self._tiles[tile_row], view, self.sizes, seed_key, self.augment, frame)
         return PairSample(row=key.pair, query=query, tile=tile, tile_row=tile_row)
 

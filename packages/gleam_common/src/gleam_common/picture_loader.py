@@ -43,7 +43,7 @@ def picture_loader(
     std: Sequence[float] = IMAGENET_STD,
     cache: Path | None = None,
     up_deg: float = 0.0,
-    planet: View | None = None,
+    laid_out: View | None = None,
     rank: int = 0,
     world_size: int = 1,
 ) -> PlainLoader[PictureBatch]:
@@ -60,7 +60,7 @@ def picture_loader(
         std: per channel in [0, 1].
         cache: folder for decoded pictures; without one they are decoded each time.
         up_deg: heading in degrees that points up in the pictures, which are north-up on disk.
-        planet: the view of the pictures if they are to be laid out like tiles (:mod:`gleam_common.planet`).
+        laid_out: the view of the pictures if they are to be laid out like tiles (:mod:`gleam_common.layout`).
         rank: of this process, which takes every ``world_size``-th picture beginning with its own number; ``rows`` tell
             where they belong. The slices differ in length by one at most; nothing is repeated.
         world_size: how many processes share the pictures.
@@ -76,7 +76,7 @@ def picture_loader(
     if view is not None:
         rows = np.flatnonzero(catalog.column("view", which) == str(parse_view(view)))
     paths = [catalog.root / path for path in catalog.column("path", which)[rows]]
-    pictures = open_pictures(paths, size, cache, f"{which}_{view or 'all'}", planet)
+    pictures = open_pictures(paths, size, cache, f"{which}_{view or 'all'}", laid_out)
     ids = catalog.gallery_ids if which == "gallery" else catalog.query_ids
     dataset = _Pictures(pictures, np.arange(rank, len(rows), world_size), size, up_deg)
     collate = _PictureCollate([ids[row] for row in rows], rows, mean, std)

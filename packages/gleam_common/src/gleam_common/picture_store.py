@@ -15,7 +15,7 @@ import numpy.typing as npt
 from gleam_common.artifacts import write_atomic
 from gleam_common.errors import DataError
 from gleam_common.images import load_array
-from gleam_common.planet import lay_out
+from gleam_common.layout import LAYOUT_VERSION, lay_out
 from gleam_common.progress import progress
 from gleam_common.transforms import Size, resize_picture
 from gleam_common.views import View
@@ -34,17 +34,19 @@ class Pictures(Protocol):
 class DecodedPictures:
     """Pictures decoded each time they are asked for. Nothing is written."""
 
-    def __init__(self, paths: Sequence[Path], size: Size, planet: View | None = None) -> None:
+    def __init__(self, paths: Sequence[Path], size: Size, laid_out: View | None = None) -> None:
         self.paths = list(paths)
         self.size = size
-        self.planet = planet
+        self.laid_out = laid_out
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> npt.NDArray[np.uint8]:
         picture = load_array(self.paths[index])
-        return resize_picture(picture, self.size) if self.planet is None else lay_out(picture, self.planet, self.size)
+        return (
+            resize_picture(picture, self.size) if self.laid_out is None else lay_out(picture, self.laid_out, self.size)
+        )
 
 
 class PictureStore:
@@ -72,11 +74,11 @@ class PictureStore:
 
 
 def open_pictures(
-    paths: Sequence[Path], size: Size, cache: Path | None, name: str = "pictures", planet: View | None = None
+    paths: Sequence[Path], size: Size, cache: Path | None, name: str = "pictures", laid_out: View | None = None
 ) -> Pictures:
     """Return the pictures at ``paths``, resized to ``size`` (height, width), or laid out like tiles.
 
-    ``planet`` is the view of the pictures if they are to be laid out (:func:`gleam_common.planet.lay_out`).
+    ``laid_out`` is the view of the pictures if they are to be laid out (:func:`gleam_common.layout.lay_out`).
 
     With a ``cache`` folder they are decoded once, in parallel, into ``<cache>/<name>_<h>x<w>_<key>.npy``; the key
     stands for the paths, sizes and times of the files, so changed files get a new store. Without one they are decoded
@@ -86,11 +88,11 @@ def open_pictures(
         DataError: a picture is missing or broken (when building the store, or when opened).
     """
     if cache is None:
-        return DecodedPictures(paths, size, planet)
-    name = name if planet is None else f"{name}_planet"
+        return DecodedPictures(paths, size, laid_out)
+    name = name if laid_out is None else f"{name}_{LAYOUT_VERSION}"
     path = cache / f"{name}_{size[0]}x{size[1]}_{_files_key(paths, size)}.npy"
     if not path.exists():
-        _build(DecodedPictures(paths, size, planet), path, name)
+        _build(DecodedPictures(paths, size, laid_out), path, name)
     return PictureStore(path)
 
 

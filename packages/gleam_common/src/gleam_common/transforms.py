@@ -138,11 +138,11 @@ def eval_picture(
 @dataclass(frozen=True, kw_only=True)
 class TrainFrame:
     """How a pair is laid out: the heading in degrees that points up in the tile (None: north, turned by quarters), and
-    whether the query is laid out like a tile (:mod:`gleam_common.planet`).
+    whether the query is laid out like a tile (:mod:`gleam_common.layout`).
     """
 
     up_deg: float | None = None
-    is_planet: bool = False
+    is_laid_out: bool = False
 
 
 NORTH_UP = TrainFrame()
@@ -172,7 +172,7 @@ def train_arrays(
     rng = np.random.default_rng(seed_key)
     motion = draw_motion(view, augment, rng, frame.up_deg)
     # A panorama that is laid out like a tile turns like one.
-    moves_as = View.SATELLITE if frame.is_planet and view is View.PANORAMA else view
+    moves_as = View.SATELLITE if frame.is_laid_out and view is View.PANORAMA else view
     query = move_query(query, moves_as, motion, crop_matrix(augment.crop, rng), sizes[view])
     tile = move_tile(tile, motion, crop_matrix(augment.crop, rng), sizes[View.SATELLITE])
     return change_colours(query, augment, rng), change_colours(tile, augment, rng)
