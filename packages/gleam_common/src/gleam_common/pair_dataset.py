@@ -93,8 +93,8 @@ class PairDataset(Dataset[PairSample]):
         for view in catalog.views:
             rows = np.flatnonzero(self.pairs.view == VIEW_CODES[view])
             paths = [catalog.root / path for path in catalog.column("path")[rows]]
-            laid_out = view if view in self._laid_out else None
-            self._queries[view] = open_pictures(paths, store_size(sizes[view]), cache, str(view), laid_out)
+            as_tile = view if view in self._laid_out else None
+            self._queries[view] = open_pictures(paths, store_size(sizes[view]), cache, str(view), as_tile)
             self._place_in_store[rows] = np.arange(len(rows))
 
     def __len__(self) -> int:
