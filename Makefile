@@ -36,8 +36,8 @@ $(STAMP): uv.lock pyproject.toml $(wildcard packages/*/pyproject.toml) | $(UV)
 	@touch $@
 
 train-c: $(STAMP) ## Train GLEAM-C: both phases, evaluation, report (CONFIG=, DATA=, OUT=)
-	@if [ -z "$(DATA)" ] && [ "$(CONFIG)" = synthcity ]; then $(BIN)/gleam-data synth --out data/synthcity; fi
-	@$(BIN)/gleam-c train --config $(CONFIG) --out $(OUT) $(if $(DATA),--catalog $(DATA))
+
+	@$(BIN)/gleam-c train --config $(CONFIG) --out $(OUT) $(if $(DATA),--catalog $(DATA) --world null)
 
 test: $(STAMP) ## The fast tests
 	@$(BIN)/pytest -q

@@ -18,7 +18,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from gleam_c.encoder import create_encoder, preset
+from gleam_c.encoder import Encoder, create_encoder, preset
 from gleam_c.loss import InfoNCE
 from gleam_c.module import ContrastiveModule
 from gleam_c.recipe import PhaseConfig, Recipe
@@ -33,7 +33,7 @@ _NOISE = (
 )
 """Warnings that tell a user nothing, and why."""
 
-__all__ = ["PhaseFolder", "read_weights", "run_phase"]
+__all__ = ["PhaseFolder", "phase_data", "read_weights", "run_phase"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,12 +108,9 @@ def read_weights(folder: PhaseFolder) -> dict[str, Tensor]:
     return load_file(folder.weights)
 
 
-def _prepare(
-    recipe: Recipe, phase: PhaseConfig, start: dict[str, Tensor] | None
-) -> tuple[ContrastiveModule, PairDataModule, int]:
-    torch.manual_seed(recipe.seed)
-    encoder = create_encoder(preset(recipe.encoder, recipe.encoder_overrides))
-    data = PairDataModule(
+def phase_data(recipe: Recipe, phase: PhaseConfig, encoder: Encoder) -> PairDataModule:
+    """Return the training pairs of a phase, as the encoder wants to see them. No picture is opened yet."""
+    return PairDataModule(
         DataConfig(
             catalog=recipe.catalog,
             root=recipe.root or None,
@@ -131,6 +128,14 @@ def _prepare(
             laid_out=tuple(encoder.config.laid_out),
         )
     )
+
+
+def _prepare(
+    recipe: Recipe, phase: PhaseConfig, start: dict[str, Tensor] | None
+) -> tuple[ContrastiveModule, PairDataModule, int]:
+    torch.manual_seed(recipe.seed)
+    encoder = create_encoder(preset(recipe.encoder, recipe.encoder_overrides))
+    data = phase_data(recipe, phase, encoder)
     total_steps = recipe.trainer.fast_dev_steps or phase.epochs * data.steps_per_epoch(recipe.trainer.processes)
     optimizer = replace(recipe.optimizer, lr=phase.lr or recipe.optimizer.lr)
     loss = InfoNCE(recipe.loss.temperature, recipe.loss.label_smoothing)

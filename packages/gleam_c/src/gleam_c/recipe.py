@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -65,6 +66,15 @@ class OptimizerConfig:
     weight_decay: float = 0.05
     warmup: float = 0.1
 
+    def __post_init__(self) -> None:
+        for name, value, high in (
+            ("lr", self.lr, 10.0),
+            ("weight_decay", self.weight_decay, 10.0),
+            ("warmup", self.warmup, 0.99),
+        ):
+            if not 0 <= value <= high:
+                raise ConfigError(f"optimizer.{name} out of range", value=value, allowed=f"0 to {high:g}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class PhaseConfig:
@@ -85,6 +95,12 @@ class PhaseConfig:
     lr: float = 0.0
 
     def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", self.name):
+            raise ConfigError("name of a phase", value=self.name, allowed="letters, digits, _ and -")
+        if self.lr < 0 or len(set(self.views)) < len(self.views):
+            raise ConfigError(
+                f"phase {self.name!r}: lr {self.lr}, views {self.views}", allowed="lr from 0, a view once"
+            )
         if not self.views:
             raise ConfigError(f"phase {self.name!r} has no view", allowed=[str(view) for view in View][1:])
         for view in self.views:
@@ -144,6 +160,13 @@ class Recipe:
     val_every: int = 5
 
     def __post_init__(self) -> None:
+        for name, count, least in (
+            ("seed", self.seed, 0),
+            ("workers", self.workers, 0),
+            ("val_every", self.val_every, 1),
+        ):
+            if count < least:
+                raise ConfigError(f"{name} of the recipe", value=count, allowed=f"{least} or more")
         names = [phase.name for phase in self.phases]
         if not names:
             raise ConfigError("the recipe has no phase", fix="add at least one under `phases:`")

@@ -62,7 +62,10 @@ def read_curves(path: Path) -> list[dict[str, Any]]:
     rows: dict[tuple[str, str, int], dict[str, Any]] = {}
     if path.is_file():
         for line in path.read_text("utf-8").splitlines():
-            row = json.loads(line)
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # a kill cut the line; the resumed run says the step again
             rows[row["phase"], row["name"], row["step"]] = row
     return list(rows.values())
 

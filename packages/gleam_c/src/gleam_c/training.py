@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 import yaml
-from gleam_common.artifacts import open_stage, read_json, write_atomic, write_json
+from gleam_common.artifacts import Stage, open_stage, read_json, write_atomic, write_json
 from gleam_common.catalog import Catalog
 from gleam_common.report.page import write_report
 from gleam_common.report.results_table import results_table
@@ -23,12 +23,14 @@ from gleam_c.encoder import Encoder, create_encoder, preset
 from gleam_c.evaluate import evaluate_catalog, write_predictions
 from gleam_c.model_card import model_card
 from gleam_c.model_folder import load_encoder, save_encoder
-from gleam_c.phases import PhaseFolder, read_weights, run_phase
+from gleam_c.phases import PhaseFolder, phase_data, read_weights, run_phase
 from gleam_c.recipe import Recipe
 from gleam_c.run_log import read_curves
 from gleam_c.validation import ValidationRecall
 
 __all__ = ["train"]
+
+_PRODUCTS = ("model/model.safetensors", "model/config.json", "predictions.parquet", "results.json", "report.html")
 
 
 def train(recipe: Recipe, out: Path, *, overwrite: bool = False) -> None:
@@ -42,17 +44,24 @@ def train(recipe: Recipe, out: Path, *, overwrite: bool = False) -> None:
         DataError: when the catalog or a split of it is missing.
     """
     started = time.perf_counter()
+    encoder = create_encoder(preset(recipe.encoder, {**recipe.encoder_overrides, "pretrained": False}))
     if _is_first_process():
         _make_world(recipe)
     catalog = Catalog.read(recipe.catalog, recipe.root or None)
     for split in filter(None, (recipe.train_split, recipe.test_split, recipe.val_split)):
         catalog.select(split=split)
-    if _is_first_process():
-        _open_run(recipe, out, overwrite)
+    for phase in recipe.phases:
+        phase_data(recipe, phase, encoder).steps_per_epoch(recipe.trainer.processes)
+    stage = _open_run(recipe, out, overwrite) if _is_first_process() else None
+    if stage is not None and stage.is_complete:
+        print(results_table(read_json(out / "results.json")))
+        print(f"finished before; report: {out / 'report.html'}")
+        return
     weights = _run_phases(recipe, catalog, out)
-    if _is_first_process():
+    if stage is not None:
         torch.set_num_threads(recipe.trainer.processes * recipe.trainer.threads_per_process)
         _finish(recipe, catalog, out, weights, started)
+        stage.finish(_PRODUCTS)
 
 
 def _is_first_process() -> bool:
@@ -66,15 +75,18 @@ def _make_world(recipe: Recipe) -> None:
         build_world(recipe.world, recipe.catalog)
 
 
-def _open_run(recipe: Recipe, out: Path, overwrite: bool) -> None:
+def _open_run(recipe: Recipe, out: Path, overwrite: bool) -> Stage:
     config = asdict(recipe)
-    open_stage(out, "gleam-c run", config, overwrite)
-    with write_atomic(out / "config.yaml") as file:
-        file.write(yaml.safe_dump(config, sort_keys=False, allow_unicode=True).encode())
+    # What came out of a recipe is written into it afterwards; that makes it no other recipe.
+    stage = open_stage(out, "gleam-c run", {key: value for key, value in config.items() if key != "about"}, overwrite)
+    if not stage.is_complete:
+        with write_atomic(out / "config.yaml") as file:
+            file.write(yaml.safe_dump(config, sort_keys=False, allow_unicode=True).encode())
+    return stage
 
 
 def _run_phases(recipe: Recipe, catalog: Catalog, out: Path) -> dict[str, Tensor]:
-    """Train what is not finished yet; return the last phase's weights. Rank 0 evaluates each phase but the last."""
+    """Train what is not finished yet; return the last phase's weights."""
     folders = [PhaseFolder(run=out, name=phase.name) for phase in recipe.phases]
     pending = [not folder.is_finished for folder in folders]
     weights: dict[str, Tensor] | None = None
@@ -84,8 +96,6 @@ def _run_phases(recipe: Recipe, catalog: Catalog, out: Path) -> dict[str, Tensor
             weights = run_phase(recipe, phase, weights, folder, _callbacks(recipe, catalog, phase.views), title)
         else:
             weights = read_weights(folder)
-        if number < len(folders) and _is_first_process():
-            _evaluate_phase(recipe, catalog, out, folder, phase.views, weights)
     if weights is None:
         raise RuntimeError("a recipe without phases cannot be built")
     return weights
@@ -111,25 +121,30 @@ def _encoder(recipe: Recipe, weights: dict[str, Tensor]) -> Encoder:
 def _evaluate(recipe: Recipe, catalog: Catalog, encoder: Encoder, views: list[str] | None, **extra: Any) -> Any:
     chosen = catalog if views is None else catalog.select(views=views, gallery="all")
     return evaluate_catalog(
-        encoder, chosen, split=recipe.test_split, seed=recipe.seed, cache=_cache(recipe), extra=extra
+        encoder,
+        chosen,
+        split=recipe.test_split,
+        seed=recipe.seed,
+        device="cuda" if recipe.trainer.on_gpu else None,
+        cache=_cache(recipe),
+        extra=extra,
     )
 
 
-def _evaluate_phase(
-    recipe: Recipe, catalog: Catalog, out: Path, folder: PhaseFolder, views: list[str], weights: dict[str, Tensor]
-) -> None:
-    path = out / f"results_{folder.name}.json"
-    if not path.is_file():
-        write_json(path, _evaluate(recipe, catalog, _encoder(recipe, weights), views).results)
+def _first_phase(recipe: Recipe, catalog: Catalog, out: Path) -> dict[str, Any]:
+    """Return the results after the first phase, on its own views."""
+    first = recipe.phases[0]
+    encoder = _encoder(recipe, read_weights(PhaseFolder(run=out, name=first.name)))
+    results: dict[str, Any] = _evaluate(recipe, catalog, encoder, first.views).results
+    return results
 
 
 def _finish(recipe: Recipe, catalog: Catalog, out: Path, weights: dict[str, Tensor], started: float) -> None:
     """Write the model, the results and the report, and say where they are."""
     encoder = _encoder(recipe, weights)
     extra: dict[str, Any] = {"baseline": colour_recall(catalog, recipe.test_split), "recipe_seed": recipe.seed}
-    earlier = [out / f"results_{phase.name}.json" for phase in recipe.phases[:-1]]
-    if earlier:
-        extra["phase1"] = read_json(earlier[0])
+    if len(recipe.phases) > 1:
+        extra["phase1"] = _first_phase(recipe, catalog, out)
     evaluation = _evaluate(recipe, catalog, encoder, None, **extra)
     evaluation.results["training_wall_s"] = round(time.perf_counter() - started, 1)
     state = {name[8:]: value for name, value in weights.items() if name.startswith("encoder.")}
