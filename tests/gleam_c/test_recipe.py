@@ -74,7 +74,7 @@ PHASE = "phases: [{name: a, views: [uav], epochs: 1, batch_size: 8}]\n"
         (PHASE + "trainer: {precision: foo}\n", r"unknown precision.*foo.*bf16-mixed"),
         (PHASE + "trainer: {gradient_clip: -1}\n", r"gradient_clip.*0 or more"),
         (PHASE.replace("name: a", "name: ../x"), r"name of a phase.*letters"),
-        (PHASE.replace("[uav]", "[uav, uav]"), r"a view once"),
+        (PHASE.replace("[uav]", "[uav, uav]"), r"each view once"),
         ("seed: 1\n", r"phases"),
         (PHASE.replace("uav", "drone"), r"unknown view.*'drone'.*ground, map, panorama, satellite, uav"),
         (PHASE.replace("uav", "satellite"), r"tiles are the gallery"),

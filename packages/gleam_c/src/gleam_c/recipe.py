@@ -67,11 +67,8 @@ class OptimizerConfig:
     warmup: float = 0.1
 
     def __post_init__(self) -> None:
-        for name, value, high in (
-            ("lr", self.lr, 10.0),
-            ("weight_decay", self.weight_decay, 10.0),
-            ("warmup", self.warmup, 0.99),
-        ):
+        for name, high in (("lr", 10.0), ("weight_decay", 10.0), ("warmup", 0.99)):
+            value = getattr(self, name)
             if not 0 <= value <= high:
                 raise ConfigError(f"optimizer.{name} out of range", value=value, allowed=f"0 to {high:g}")
 
@@ -98,9 +95,8 @@ class PhaseConfig:
         if not re.fullmatch(r"[A-Za-z0-9_-]+", self.name):
             raise ConfigError("name of a phase", value=self.name, allowed="letters, digits, _ and -")
         if self.lr < 0 or len(set(self.views)) < len(self.views):
-            raise ConfigError(
-                f"phase {self.name!r}: lr {self.lr}, views {self.views}", allowed="lr from 0, a view once"
-            )
+            shown = f"phase {self.name!r}: lr {self.lr}, views {self.views}"
+            raise ConfigError(shown, allowed="lr from 0, each view once")
         if not self.views:
             raise ConfigError(f"phase {self.name!r} has no view", allowed=[str(view) for view in View][1:])
         for view in self.views:
@@ -160,13 +156,9 @@ class Recipe:
     val_every: int = 5
 
     def __post_init__(self) -> None:
-        for name, count, least in (
-            ("seed", self.seed, 0),
-            ("workers", self.workers, 0),
-            ("val_every", self.val_every, 1),
-        ):
-            if count < least:
-                raise ConfigError(f"{name} of the recipe", value=count, allowed=f"{least} or more")
+        for name, least in (("seed", 0), ("workers", 0), ("val_every", 1)):
+            if getattr(self, name) < least:
+                raise ConfigError(f"{name} of the recipe", value=getattr(self, name), allowed=f"{least} or more")
         names = [phase.name for phase in self.phases]
         if not names:
             raise ConfigError("the recipe has no phase", fix="add at least one under `phases:`")

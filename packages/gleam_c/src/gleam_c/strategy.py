@@ -53,15 +53,9 @@ class TrainerConfig:
             raise ConfigError("unknown ZeRO stage", value=self.zero_stage, allowed="0, 1, 2, 3")
         if self.accelerator not in ("auto", "cpu", "gpu"):
             raise ConfigError("unknown accelerator", value=self.accelerator, allowed="auto, cpu, gpu")
-        for name, count in (
-            ("devices", self.devices),
-            ("threads", self.threads),
-            ("fast_dev_steps", self.fast_dev_steps),
-        ):
-            if count < 0:
-                raise ConfigError(f"trainer.{name}", value=count, allowed="0 or more")
-        if self.gradient_clip < 0:
-            raise ConfigError("trainer.gradient_clip", value=self.gradient_clip, allowed="0 or more")
+        for name in ("devices", "threads", "fast_dev_steps", "gradient_clip"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"trainer.{name}", value=getattr(self, name), allowed="0 or more")
         if self.precision not in PRECISIONS:
             raise ConfigError("unknown precision", value=self.precision, allowed=PRECISIONS)
         if self.accelerator == "gpu" and not torch.cuda.is_available():
