@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 from gleam_common.errors import ConfigError
-from gleam_common.layout import lay_out
+from gleam_common.layout import lay_out, window_of
+from gleam_common.pair_motion import heading_up
 from gleam_common.views import View
 
 SIDE = 121
@@ -45,8 +46,8 @@ def test_a_photo_is_the_wedge_it_looks_into() -> None:
     photo = np.full((256, 342, 3), 200, np.uint8)
     layout = lay_out(photo, View.GROUND, (SIDE, SIDE))[..., 0]
     assert layout[SIDE // 4, SIDE // 2] == 200
-    assert layout[3 * SIDE // 4].max() == 0
-    assert layout[SIDE // 4, : SIDE // 8].max() == 0
+    assert layout[-3:].max() == 0  # behind the camera
+    assert layout[-SIDE // 4, : SIDE // 8].max() == 0  # beside it
     right, _ = bright_spot(View.GROUND, 250, 120, 256, 342)
     assert right > 0.1
 
@@ -67,3 +68,13 @@ def test_a_uav_picture_lies_on_the_ground(ahead_m: float, right_m: float) -> Non
 def test_only_pictures_with_a_horizon_or_a_tilt_are_laid_out() -> None:
     with pytest.raises(ConfigError, match=r"cannot be laid out.*'map'.*ground, panorama, uav"):
         lay_out(np.zeros((8, 8, 3), np.uint8), View.MAP, (8, 8))
+
+
+def test_a_ground_photo_and_the_tile_ahead_of_it_show_the_same_ground() -> None:
+    """A spot 20 m straight ahead of a level camera, seen in its photo and in the tile turned to its heading."""
+    row = 128 - 0.5 + 342 / 2 / math.tan(math.radians(37.5)) * 1.75 / 20
+    right, up = bright_spot(View.GROUND, 171, row, 256, 342)
+    tile = np.zeros((SIDE, SIDE, 3), np.uint8)
+    tile[58:63, 78:83] = 255  # 20 m east of the middle
+    rows, columns = np.nonzero(heading_up(tile, 90.0, (SIDE, SIDE), window_of(View.GROUND))[..., 0] > 127)
+    assert (right, up) == pytest.approx(((columns.mean() - 60) / 60, (60 - rows.mean()) / 60), abs=0.06)

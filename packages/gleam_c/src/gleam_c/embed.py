@@ -17,6 +17,7 @@ import torch
 from gleam_common.artifacts import open_stage, read_json, read_manifest, write_atomic, write_json
 from gleam_common.catalog import Catalog, Which
 from gleam_common.errors import ArtifactError, DataError, ModelError
+from gleam_common.layout import WHOLE, Window
 from gleam_common.picture_loader import PictureBatch, picture_loader
 from gleam_common.progress import progress
 from gleam_common.views import View
@@ -134,10 +135,11 @@ def embed_catalog(
     workers: int = 0,
     cache: Path | None = None,
     up_deg: float = 0.0,
+    window: Window = WHOLE,
 ) -> EmbeddingTable:
     """Return the embeddings of the gallery's tiles or of the queries of one view, in the catalog's order.
 
-    ``up_deg`` is the heading in degrees that points up in the tiles that are embedded.
+    ``up_deg`` is the heading in degrees that points up in the tiles that are embedded, ``window`` the part of them.
 
     Raises:
         DataError: a picture is missing or broken, or there is none of this view.
@@ -155,6 +157,7 @@ def embed_catalog(
         std=encoder.std,
         cache=cache,
         up_deg=up_deg,
+        window=window,
         laid_out=view if view in encoder.laid_out else None,
     )
     matrix = embed_pictures(encoder, loader, device, f"embedding {'tiles' if which == 'gallery' else view}")
@@ -164,6 +167,7 @@ def embed_catalog(
     meta = {
         "view": str(view),
         "up_deg": up_deg,
+        "window": [window.scale, window.ahead],
         "laid_out": view in encoder.laid_out,
         "size": list(size),
         "mean": list(encoder.mean),

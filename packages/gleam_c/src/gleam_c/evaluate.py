@@ -18,6 +18,7 @@ from gleam_common.artifacts import write_atomic
 from gleam_common.catalog import Catalog
 from gleam_common.errors import ConfigError
 from gleam_common.geo import distance_m
+from gleam_common.layout import WHOLE, Window, window_of
 from gleam_common.metrics.ranking import Embeddings, positive_ranks, top_k
 from gleam_common.row_lists import RowLists
 from gleam_common.views import View
@@ -93,14 +94,15 @@ def predict(encoder: PictureEncoder, catalog: Catalog, **options: Any) -> pa.Tab
     ``options`` are those of :func:`gleam_c.embed.embed_catalog`; the gallery is embedded once for each number of
     headings that a view asks for (:attr:`gleam_c.encoder.Encoder.headings`).
     """
-    galleries: dict[int, Tensor] = {}
+    galleries: dict[tuple[int, Window], Tensor] = {}
     tables = []
     for view in catalog.views:
         headings = encoder.headings.get(view, 1)
-        if headings not in galleries:
-            galleries[headings] = _embed_gallery(encoder, catalog, headings, options)
+        window = window_of(view) if headings > 1 and view in encoder.laid_out else WHOLE
+        if (headings, window) not in galleries:
+            galleries[headings, window] = _embed_gallery(encoder, catalog, headings, {**options, "window": window})
         queries = embed_catalog(encoder, catalog, "queries", view, **options)
-        tables.append(predictions_of_view(catalog, view, queries, galleries[headings]))
+        tables.append(predictions_of_view(catalog, view, queries, galleries[headings, window]))
     return pa.concat_tables(tables)
 
 

@@ -9,7 +9,8 @@ camera is known: eye heights, angles and ranges are typical ones, and the encode
 from __future__ import annotations
 
 import math
-from functools import cache
+from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -18,15 +19,40 @@ import numpy.typing as npt
 from gleam_common.errors import ConfigError
 from gleam_common.views import View
 
-__all__ = ["LAYOUT_VERSION", "LAYOUT_VIEWS", "lay_out"]
+__all__ = ["LAYOUT_VERSION", "LAYOUT_VIEWS", "WHOLE", "Window", "lay_out", "window_of"]
 
 Picture = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """The part of a heading-up tile that a layout shows: ``scale`` of its side, its middle ``ahead`` half sides up."""
+
+    scale: float = 1.0
+    ahead: float = 0.0
+
+    @property
+    def matrix(self) -> npt.NDArray[np.float64]:
+        """From [-1, 1] coordinates of the window (y down) to those of the tile, (2, 3)."""
+        return np.array([[self.scale, 0, 0], [0, self.scale, -self.ahead]])
+
+
+WHOLE = Window()
+"""The whole tile."""
+
+_AHEAD = Window(scale=0.55, ahead=0.42)
+
+
+def window_of(view: View) -> Window:
+    """Return the part of the tile that a laid out picture of ``view`` shows: what is ahead of a ground photo."""
+    return _AHEAD if view is View.GROUND else WHOLE
+
+
 LAYOUT_VIEWS = (View.UAV, View.PANORAMA, View.GROUND)
 """Views that :func:`lay_out` knows."""
 
-LAYOUT_VERSION = "layout1"
+LAYOUT_VERSION = "layout2"
 """Stands in the names of stored pictures; a change of :func:`lay_out` changes it."""
 
 _HALF_SIDE_M = 60.0
@@ -45,7 +71,8 @@ def lay_out(picture: Picture, view: View, size: tuple[int, int]) -> Picture:
     Panorama and ground photo (75 degrees wide, level): from the middle to 0.62 of the half side, a pixel shows the
     ground at its distance for a camera at eye height over flat ground; from there to the edge, elevations up to 30
     degrees above the horizon. UAV: the ground around the point that the camera looks at, 144 m wide there, from 160 m
-    away. What a picture does not see is black.
+    away. What a picture does not see is black. A ground photo's layout shows the part of the tile that is ahead of the
+    camera (:func:`window_of`).
 
     Raises:
         ConfigError: for a tile or a map.
@@ -59,10 +86,12 @@ def lay_out(picture: Picture, view: View, size: tuple[int, int]) -> Picture:
     return np.asarray(cv2.remap(picture, column, row, cv2.INTER_LINEAR, borderMode=border), dtype=np.uint8)
 
 
-@cache
+@lru_cache(maxsize=64)
 def _sources(view: View, height: int, width: int, rows: int, columns: int) -> tuple[Floats, Floats]:
     """Return the source column and row of every pixel of the layout, float32 (rows, columns)."""
+    window = window_of(view)
     right, ahead = np.meshgrid((np.arange(columns) + 0.5) / columns * 2 - 1, 1 - (np.arange(rows) + 0.5) / rows * 2)
+    right, ahead = window.scale * right, window.scale * ahead + window.ahead
     azimuth = np.arctan2(right, ahead)  # clockwise from up
     elevation = _elevation(np.hypot(right, ahead), _EYE_M.get(view, 1.0))
     if view is View.UAV:
@@ -73,8 +102,8 @@ def _sources(view: View, height: int, width: int, rows: int, columns: int) -> tu
     else:
         focal_px = width / 2 / math.tan(math.radians(_PHOTO_FOV_DEG) / 2)
         in_front = np.abs(azimuth) < math.pi / 2 - 0.01
-        column = np.where(in_front, width / 2 + focal_px * np.tan(np.where(in_front, azimuth, 0.0)), -9.0)
-        row = height / 2 - focal_px * np.tan(elevation) / np.cos(np.where(in_front, azimuth, 0.0))
+        column = np.where(in_front, width / 2 - 0.5 + focal_px * np.tan(np.where(in_front, azimuth, 0.0)), -9.0)
+        row = height / 2 - 0.5 - focal_px * np.tan(elevation) / np.cos(np.where(in_front, azimuth, 0.0))
     return column.astype(np.float32), row.astype(np.float32)
 
 
@@ -85,8 +114,8 @@ def _from_above(
     pitch = math.radians(_UAV_PITCH_DEG)
     depth_m = _UAV_RANGE_M + ahead * _HALF_SIDE_M * math.cos(pitch)
     focal_px = width * _UAV_RANGE_M / _UAV_WIDTH_M
-    column = width / 2 + focal_px * right * _HALF_SIDE_M / depth_m
-    row = height / 2 - focal_px * ahead * _HALF_SIDE_M * math.sin(pitch) / depth_m
+    column = width / 2 - 0.5 + focal_px * right * _HALF_SIDE_M / depth_m
+    row = height / 2 - 0.5 - focal_px * ahead * _HALF_SIDE_M * math.sin(pitch) / depth_m
     return column, row
 
 

@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 from gleam_common.augment import AugmentConfig
 from gleam_common.catalog import Catalog
 from gleam_common.errors import DataError
+from gleam_common.layout import WHOLE, window_of
 from gleam_common.pairs import VIEW_CODES, Pairs
 from gleam_common.picture_store import Pictures, open_pictures
 from gleam_common.sampling import SampleKey
@@ -107,7 +108,9 @@ class PairDataset(Dataset[PairSample]):
         tile_row = int(tiles[0] if len(tiles) == 1 else np.random.default_rng((*seed_key, 1)).choice(tiles))
         query = self._queries[view][int(self._place_in_store[key.pair])]
         up_deg = float(self._heading_deg[key.pair]) if view in self._heading_up else None
-        frame = TrainFrame(up_deg=up_deg, is_laid_out=view in self._laid_out)
+        is_laid_out = view in self._laid_out
+        window = window_of(view) if is_laid_out and up_deg is not None else WHOLE
+        frame = TrainFrame(up_deg=up_deg, is_laid_out=is_laid_out, window=window)
         query, tile = train_arrays(query, self._tiles[tile_row], view, self.sizes, seed_key, self.augment, frame)
         return PairSample(row=key.pair, query=query, tile=tile, tile_row=tile_row)
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gleam_common.augment import AugmentConfig
+from gleam_common.layout import WHOLE, Window
 from gleam_common.views import View
 
 __all__ = ["PairMotion", "crop_matrix", "draw_motion", "heading_up", "move_query", "move_tile"]
@@ -52,9 +53,9 @@ def draw_motion(view: View, config: AugmentConfig, rng: np.random.Generator, up_
     return PairMotion(turn_deg=turn_deg, flip=flip)
 
 
-def heading_up(tile: Picture, up_deg: float, size: tuple[int, int]) -> Picture:
+def heading_up(tile: Picture, up_deg: float, size: tuple[int, int], window: Window = WHOLE) -> Picture:
     """Return a north-up tile (H, W, 3) turned until the heading ``up_deg`` points up, at ``size`` (height, width)."""
-    return move_tile(tile, PairMotion(turn_deg=-up_deg, flip=False), np.eye(2, 3), size)
+    return move_tile(tile, PairMotion(turn_deg=-up_deg, flip=False), np.eye(2, 3), size, window)
 
 
 def crop_matrix(crop: float, rng: np.random.Generator) -> Matrix:
@@ -64,14 +65,19 @@ def crop_matrix(crop: float, rng: np.random.Generator) -> Matrix:
     return np.array([[scale, 0, (1 - scale) * (2 * x - 1)], [0, scale, (1 - scale) * (2 * y - 1)]])
 
 
-def move_tile(tile: Picture, motion: PairMotion, crop: Matrix, size: tuple[int, int]) -> Picture:
-    """Mirror, turn and crop a north-up picture (H, W, 3) to ``size`` (height, width); corners are reflected."""
+def move_tile(
+    tile: Picture, motion: PairMotion, crop: Matrix, size: tuple[int, int], window: Window = WHOLE
+) -> Picture:
+    """Mirror, turn and crop a north-up picture (H, W, 3) to ``size`` (height, width); corners are reflected.
+
+    ``window`` is the part of the turned tile that is cropped from.
+    """
     angle = math.radians(motion.turn_deg)
     cos, sin = math.cos(angle), math.sin(angle)
     back = np.array([[cos, sin], [-sin, cos]])  # y points down, so this undoes a clockwise turn
     if motion.flip:
         back[0] *= -1
-    return _warp(tile, back @ crop, size)
+    return _warp(tile, back @ window.matrix @ np.vstack([crop, (0, 0, 1)]), size)
 
 
 def move_query(picture: Picture, view: View, motion: PairMotion, crop: Matrix, size: tuple[int, int]) -> Picture:

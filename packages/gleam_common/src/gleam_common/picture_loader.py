@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 
 from gleam_common.catalog import Catalog, Which
 from gleam_common.errors import ConfigError
+from gleam_common.layout import WHOLE, Window
 from gleam_common.pair_motion import heading_up
 from gleam_common.picture_store import Pictures, open_pictures
 from gleam_common.plain_loader import PlainLoader
@@ -43,6 +44,7 @@ def picture_loader(
     std: Sequence[float] = IMAGENET_STD,
     cache: Path | None = None,
     up_deg: float = 0.0,
+    window: Window = WHOLE,
     laid_out: View | None = None,
     rank: int = 0,
     world_size: int = 1,
@@ -60,6 +62,7 @@ def picture_loader(
         std: per channel in [0, 1].
         cache: folder for decoded pictures; without one they are decoded each time.
         up_deg: heading in degrees that points up in the pictures, which are north-up on disk.
+        window: part of the turned pictures that is shown.
         laid_out: the view of the pictures if they are to be laid out like tiles (:mod:`gleam_common.layout`).
         rank: of this process, which takes every ``world_size``-th picture beginning with its own number; ``rows`` tell
             where they belong. The slices differ in length by one at most; nothing is repeated.
@@ -78,7 +81,7 @@ def picture_loader(
     paths = [catalog.root / path for path in catalog.column("path", which)[rows]]
     pictures = open_pictures(paths, size, cache, f"{which}_{view or 'all'}", laid_out)
     ids = catalog.gallery_ids if which == "gallery" else catalog.query_ids
-    dataset = _Pictures(pictures, np.arange(rank, len(rows), world_size), size, up_deg)
+    dataset = _Pictures(pictures, np.arange(rank, len(rows), world_size), size, up_deg, window)
     collate = _PictureCollate([ids[row] for row in rows], rows, mean, std)
     return PlainLoader(dataset, workers=workers, batch_size=batch_size, collate_fn=collate)
 
@@ -86,8 +89,10 @@ def picture_loader(
 class _Pictures(Dataset[tuple[int, npt.NDArray[np.uint8]]]):
     """A slice of ``pictures`` with their numbers in it."""
 
-    def __init__(self, pictures: Pictures, own: npt.NDArray[np.int64], size: Size, up_deg: float) -> None:
-        self.pictures, self.own, self.size, self.up_deg = pictures, own, size, up_deg
+    def __init__(
+        self, pictures: Pictures, own: npt.NDArray[np.int64], size: Size, up_deg: float, window: Window
+    ) -> None:
+        self.pictures, self.own, self.size, self.up_deg, self.window = pictures, own, size, up_deg, window
 
     def __len__(self) -> int:
         return len(self.own)
@@ -95,7 +100,9 @@ class _Pictures(Dataset[tuple[int, npt.NDArray[np.uint8]]]):
     def __getitem__(self, index: int) -> tuple[int, npt.NDArray[np.uint8]]:
         number = int(self.own[index])
         picture = self.pictures[number]
-        return number, heading_up(picture, self.up_deg, self.size) if self.up_deg else picture
+        if self.up_deg or self.window != WHOLE:
+            picture = heading_up(picture, self.up_deg, self.size, self.window)
+        return number, picture
 
 
 class _PictureCollate:

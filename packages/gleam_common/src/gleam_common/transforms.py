@@ -19,6 +19,7 @@ from torch import Tensor
 from gleam_common.augment import NO_AUGMENT, AugmentConfig
 from gleam_common.colour import change_colours
 from gleam_common.errors import ConfigError
+from gleam_common.layout import WHOLE, Window
 from gleam_common.pair_motion import crop_matrix, draw_motion, heading_up, move_query, move_tile
 from gleam_common.views import View, parse_view
 
@@ -137,12 +138,13 @@ def eval_picture(
 
 @dataclass(frozen=True, kw_only=True)
 class TrainFrame:
-    """How a pair is laid out: the heading in degrees that points up in the tile (None: north, turned by quarters), and
-    whether the query is laid out like a tile (:mod:`gleam_common.layout`).
+    """How a pair is laid out: the heading in degrees that points up in the tile (None: north, turned by quarters),
+    whether the query is laid out like a tile (:mod:`gleam_common.layout`), and the part of the tile that it shows.
     """
 
     up_deg: float | None = None
     is_laid_out: bool = False
+    window: Window = WHOLE
 
 
 NORTH_UP = TrainFrame()
@@ -167,14 +169,15 @@ def train_arrays(
     tile = resize_picture(gallery_HWC, store_size(sizes[View.SATELLITE]))
     if augment == NO_AUGMENT:
         size = sizes[View.SATELLITE]
-        turned = resize_picture(tile, size) if frame.up_deg is None else heading_up(tile, frame.up_deg, size)
+        whole = resize_picture(tile, size)
+        turned = whole if frame.up_deg is None else heading_up(tile, frame.up_deg, size, frame.window)
         return resize_picture(query, sizes[view]), turned
     rng = np.random.default_rng(seed_key)
     motion = draw_motion(view, augment, rng, frame.up_deg)
     # A panorama that is laid out like a tile turns like one.
     moves_as = View.SATELLITE if frame.is_laid_out and view is View.PANORAMA else view
     query = move_query(query, moves_as, motion, crop_matrix(augment.crop, rng), sizes[view])
-    tile = move_tile(tile, motion, crop_matrix(augment.crop, rng), sizes[View.SATELLITE])
+    tile = move_tile(tile, motion, crop_matrix(augment.crop, rng), sizes[View.SATELLITE], frame.window)
     return change_colours(query, augment, rng), change_colours(tile, augment, rng)
 
 

@@ -128,7 +128,7 @@ def _draw_ground(rng: np.random.Generator, city: City, place: Place, base: Camer
         sight = shapely.LineString([(x_m, y_m), (x_m + ahead_m * math.sin(heading), y_m + ahead_m * math.cos(heading))])
         if not _building_near(city, sight, 1.0, above_m=0.0):
             break
-    return replace(camera, heading_deg=heading_deg, pitch_deg=float(rng.uniform(-6.0, 4.0)))
+    return replace(camera, heading_deg=heading_deg, pitch_deg=float(rng.uniform(-2.0, 2.0)))
 
 
 def _building_near(city: City, shape: shapely.Geometry, distance_m: float, above_m: float) -> bool:
