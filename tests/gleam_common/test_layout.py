@@ -71,10 +71,10 @@ def test_only_pictures_with_a_horizon_or_a_tilt_are_laid_out() -> None:
 
 
 def test_a_ground_photo_and_the_tile_ahead_of_it_show_the_same_ground() -> None:
-    """A spot 20 m straight ahead of a level camera, seen in its photo and in the tile turned to its heading."""
-    row = 128 - 0.5 + 342 / 2 / math.tan(math.radians(37.5)) * 1.75 / 20
+    """A spot 12 m straight ahead of a level camera, seen in its photo and in the tile turned to its heading."""
+    row = 128 - 0.5 + 342 / 2 / math.tan(math.radians(37.5)) * 1.75 / 12
     right, up = bright_spot(View.GROUND, 171, row, 256, 342)
     tile = np.zeros((SIDE, SIDE, 3), np.uint8)
-    tile[58:63, 78:83] = 255  # 20 m east of the middle
+    tile[58:63, 70:75] = 255  # 12 m east of the middle
     rows, columns = np.nonzero(heading_up(tile, 90.0, (SIDE, SIDE), window_of(View.GROUND))[..., 0] > 127)
     assert (right, up) == pytest.approx(((columns.mean() - 60) / 60, (60 - rows.mean()) / 60), abs=0.06)
