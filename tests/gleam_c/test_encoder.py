@@ -66,6 +66,10 @@ def test_cpu_presets_build_without_network() -> None:
         (lambda: config(sizes=SIZES | {"uav": [8]}), ConfigError, r"size of view uav: \[8\].*\[height, width\]"),
         (lambda: preset("nano", {"poolling": "gem"}), ConfigError, r"unknown field of encoder 'nano'.*poolling"),
         (lambda: create_encoder(config(backbone_options={"dims": 3})), ModelError, r"timm cannot build test_convnext"),
+        (lambda: config(grid=0), ConfigError, r"grid 0, embedding_dim 16.*grid 1 to 32"),
+        (lambda: config(std=[0, 0, 0]), ConfigError, r"std \[0, 0, 0\].*three numbers each"),
+        (lambda: create_encoder(config(stage=9, pooling="gem")), ModelError, r"timm cannot build"),
+        (lambda: create_encoder(config(backbone_options={"checkpoint_path": "x"})), ConfigError, r"open files"),
         (lambda: create_encoder(config(stage=1)), ConfigError, r"`stage` needs pooling gem or grid"),
     ],
 )

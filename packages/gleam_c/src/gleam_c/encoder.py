@@ -6,7 +6,7 @@ An encoder travels with the preprocessing that it was trained with: sizes per vi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any, cast
@@ -25,6 +25,7 @@ from gleam_c.standardise import Standardise
 __all__ = ["Encoder", "EncoderConfig", "create_encoder", "list_encoders", "preset"]
 
 POOLINGS = ("backbone", "gem", "grid")
+_OPENS_FILES = frozenset({"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +66,10 @@ class EncoderConfig:
     std: list[float] = field(default_factory=lambda: [0.229, 0.224, 0.225])
 
     def __post_init__(self) -> None:
-        if self.pooling not in POOLINGS:
-            raise ConfigError("unknown pooling of the encoder", value=self.pooling, allowed=POOLINGS)
+        self._check_numbers()
         for view, size in self.sizes.items():
             parse_view(view)
-            if len(size) != 2 or min(size) < 32:
+            if len(size) != 2 or min(size) < 32 or not all(isinstance(side, int) for side in size):
                 raise ConfigError(f"size of view {view}", value=size, allowed="[height, width], each at least 32 px")
         for view, count in self.headings.items():
             if parse_view(view).is_north_aligned or not 1 <= count <= 64:
@@ -82,6 +82,16 @@ class EncoderConfig:
         missing = sorted(set(map(str, View)) - set(self.sizes))
         if missing:
             raise ConfigError("encoder without a size for some views", value=missing, fix="add them under `sizes:`")
+
+    def _check_numbers(self) -> None:
+        if self.pooling not in POOLINGS:
+            raise ConfigError("unknown pooling of the encoder", value=self.pooling, allowed=POOLINGS)
+        if not 1 <= self.grid <= 32 or not 0 <= self.embedding_dim <= 65536:
+            shown = f"grid {self.grid}, embedding_dim {self.embedding_dim}"
+            raise ConfigError(shown, allowed="grid 1 to 32, embedding_dim 0 to 65536")
+        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+            shown = f"mean {self.mean}, std {self.std} of the encoder"
+            raise ConfigError(shown, allowed="three numbers each, std over 0")
 
 
 @cache
@@ -193,10 +203,6 @@ class Encoder(nn.Module):
             )
         return F.adaptive_avg_pool2d(self.norm(features), self.config.grid).flatten(1)
 
-    def config_dict(self) -> dict[str, Any]:
-        """Return the configuration as plain data, for ``config.json``."""
-        return asdict(self.config)
-
 
 def create_encoder(config: EncoderConfig | str) -> Encoder:
     """Return an encoder (with its preprocessing: ``sizes``, ``mean``, ``std``) of a preset's name or a configuration.
@@ -210,6 +216,9 @@ def create_encoder(config: EncoderConfig | str) -> Encoder:
 
 def _create_backbone(config: EncoderConfig) -> nn.Module:
     options: dict[str, Any] = dict(config.backbone_options)
+    foreign = sorted(set(options) & _OPENS_FILES)
+    if foreign:
+        raise ConfigError("backbone options that open files", value=foreign, fix="leave them out; use `pretrained`")
     if config.stage >= 0:
         if config.pooling == "backbone":
             raise ConfigError("`stage` needs pooling gem or grid", value=config.stage)
@@ -225,7 +234,7 @@ def _create_backbone(config: EncoderConfig) -> nn.Module:
         )
     try:
         return cast(nn.Module, timm.create_model(config.backbone, pretrained=config.pretrained, **options))
-    except (TypeError, RuntimeError, AssertionError) as error:
+    except (TypeError, RuntimeError, AssertionError, IndexError, ValueError, KeyError) as error:
         raise ModelError(f"timm cannot build {config.backbone} with {options}: {error}") from error
     except OSError as error:
         raise ModelError(

@@ -77,6 +77,11 @@ class InfoNCE(nn.Module):
             gallery_row_B: row of each tile in the gallery table, int64; tells equal tiles across ranks.
             related_BR: see :func:`false_negatives`.
         """
+        # Scaled up to 100, logits lose their last digits in bf16.
+        with torch.autocast(query_BD.device.type, enabled=False):
+            return self._symmetric(_exact(query_BD), _exact(gallery_BD), gallery_row_B, related_BR)
+
+    def _symmetric(self, query_BD: Tensor, gallery_BD: Tensor, gallery_row_B: Tensor, related_BR: Tensor) -> Tensor:
         count = query_BD.shape[0]
         all_gallery_GD, all_query_GD = gather_with_gradient(gallery_BD), gather_with_gradient(query_BD)
         all_row_G = gather(gallery_row_B)
@@ -86,3 +91,7 @@ class InfoNCE(nn.Module):
         by_query = info_nce_rows(self.scale * query_BD @ all_gallery_GD.T, target_B, masked_BG, self.label_smoothing)
         by_tile = info_nce_rows(self.scale * gallery_BD @ all_query_GD.T, target_B, masked_GB.T, self.label_smoothing)
         return (by_query + by_tile) / 2
+
+
+def _exact(embedding_BD: Tensor) -> Tensor:
+    return embedding_BD if embedding_BD.dtype == torch.float64 else embedding_BD.float()

@@ -47,8 +47,8 @@ def load_encoder(folder: Path | str) -> Encoder:
             raise ModelError(f"no {name} in the model folder", value=str(folder), fix="give the run's `model` folder")
     try:
         config = json.loads((folder / CONFIG).read_text("utf-8"))["encoder"]
-        encoder = create_encoder(EncoderConfig(**config))
-    except (ValueError, KeyError, TypeError) as error:
+        encoder = create_encoder(EncoderConfig(**{**config, "pretrained": False}))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{folder / CONFIG} does not describe an encoder: {error}") from error
     wanted = {name: tuple(value.shape) for name, value in encoder.state_dict().items()}
     try:
