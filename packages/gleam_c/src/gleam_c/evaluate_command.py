@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from gleam_common.artifacts import write_json
 from gleam_common.catalog import Catalog
 from gleam_common.commands import run_function
+from gleam_common.errors import ConfigError
 from gleam_common.report.results_table import results_table
 from gleam_common.views import View, parse_view
 
@@ -25,7 +27,7 @@ def evaluate(
     split: str = "test",
     root: Path | None = None,
     out: Path | None = None,
-    device: str = "cpu",
+    device: str = "auto",
     seed: int = 0,
 ) -> None:
     """Recall of a trained model on a catalog, with 95 % intervals.
@@ -37,11 +39,18 @@ def evaluate(
         split: split of the queries.
         root: folder that the pictures' paths start from; the catalog itself by default.
         out: results.json to write; printed only by default.
-        device: cpu, cuda or cuda:N.
+        device: cpu, cuda, cuda:N, or auto (a GPU when there is one).
         seed: of the bootstrap.
     """
+    if seed < 0:
+        raise ConfigError("seed of the bootstrap", value=seed, allowed="0 or more")
     evaluation = evaluate_catalog(
-        load_encoder(checkpoint), Catalog.read(catalog, root), split=split, protocol=protocol, seed=seed, device=device
+        load_encoder(checkpoint),
+        Catalog.read(catalog, root),
+        split=split,
+        protocol=protocol,
+        seed=seed,
+        device=_device(device),
     )
     print(results_table(evaluation.results))
     if out is not None:
@@ -55,7 +64,8 @@ def embed(
     out: Path,
     view: str = "satellite",
     root: Path | None = None,
-    device: str = "cpu",
+    device: str = "auto",
+    overwrite: bool = False,
 ) -> None:
     """Embeddings of a catalog's tiles, or of its queries of one view.
 
@@ -65,7 +75,8 @@ def embed(
         out: folder for the embeddings: a matrix, its ids and what made them.
         view: satellite for the tiles; uav, map, panorama or ground for queries.
         root: folder that the pictures' paths start from; the catalog itself by default.
-        device: cpu, cuda or cuda:N.
+        device: cpu, cuda, cuda:N, or auto (a GPU when there is one).
+        overwrite: replace embeddings in ``out`` that were made otherwise (true or false).
     """
     which_view = parse_view(view)
     table = embed_catalog(
@@ -73,10 +84,20 @@ def embed(
         Catalog.read(catalog, root),
         "gallery" if which_view is View.SATELLITE else "queries",
         which_view,
-        device=device,
+        device=_device(device),
     )
-    table.write(out)
+    table.write(out, overwrite=overwrite)
     print(f"{len(table.ids)} embeddings of {table.matrix.shape[1]} numbers: {out}")
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError("unknown device", value=name, allowed="auto, cpu, cuda, cuda:N") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("no GPU is visible on this machine", value=name, fix="use `--device cpu`")
+    return device
 
 
 def evaluate_command(words: Sequence[str]) -> None:

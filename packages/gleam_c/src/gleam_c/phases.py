@@ -124,6 +124,7 @@ def phase_data(recipe: Recipe, phase: PhaseConfig, encoder: Encoder) -> PairData
             std=encoder.std,
             seed=recipe.seed,
             cache=recipe.cache or None,
+            weights=phase.weights,
             heading_up=tuple(map(str, encoder.headings)),
             laid_out=tuple(encoder.config.laid_out),
         )

@@ -83,6 +83,7 @@ class PhaseConfig:
         epochs: passes over the largest view.
         batch_size: pairs per step over all processes.
         lr: peak learning rate; 0 takes the optimizer's.
+        weights: steps of a view relative to the others; 1 where absent.
     """
 
     name: str
@@ -90,6 +91,7 @@ class PhaseConfig:
     epochs: int
     batch_size: int
     lr: float = 0.0
+    weights: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9_-]+", self.name):

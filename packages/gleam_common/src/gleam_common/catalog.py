@@ -186,8 +186,9 @@ class Catalog:
         for name, wanted in ((column, None if split is None else {split}), ("view", names), ("area", area and {area})):
             if wanted:
                 here = keep & np.isin(self.column(name), sorted(wanted))
-                if not here.any():
-                    raise self._empty(name, sorted(wanted), keep)
+                missing = sorted(wanted - set(self.column(name)[here].tolist()))
+                if missing:
+                    raise self._empty(name, missing, keep)
                 keep = here
         return self._with_queries(pa.array(keep), gallery)
 

@@ -37,6 +37,9 @@ def dispatch(program: str, about: str, commands: Mapping[str, Command], argument
     except GleamError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        print(f"error: {error}; check the path, its permissions and the space on the disk", file=sys.stderr)
+        return GleamError.exit_code
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from here", file=sys.stderr)
         return 130
@@ -57,7 +60,7 @@ def run_function(function: Any, program: str, arguments: Sequence[str], **settin
         options = parser.parse_args(list(arguments))
     except (ArgumentError, TypeError, ValueError) as error:
         raise ConfigError(_one_line(error), fix=f"see `{program} --help`") from error
-    values = parser.instantiate_classes(options).as_dict()
+    values = parser.instantiate(options).as_dict()
     values.pop("config", None)
     return function(**values)
 
