@@ -17,10 +17,10 @@ import torch
 from gleam_common.artifacts import open_stage, read_json, read_manifest, write_atomic, write_json
 from gleam_common.catalog import Catalog, Which
 from gleam_common.errors import ArtifactError, DataError, ModelError
-from gleam_common.layout import WHOLE, Window
 from gleam_common.picture_loader import PictureBatch, picture_loader
 from gleam_common.progress import progress
 from gleam_common.views import View
+from gleam_common.window import WHOLE, Window
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -167,7 +167,7 @@ def embed_catalog(
     meta = {
         "view": str(view),
         "up_deg": up_deg,
-        "window": [window.scale, window.ahead],
+        "window": repr(window),
         "laid_out": view in encoder.laid_out,
         "size": list(size),
         "mean": list(encoder.mean),

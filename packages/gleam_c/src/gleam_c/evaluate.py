@@ -18,10 +18,10 @@ from gleam_common.artifacts import write_atomic
 from gleam_common.catalog import Catalog
 from gleam_common.errors import ConfigError
 from gleam_common.geo import distance_m
-from gleam_common.layout import WHOLE, Window, window_of
 from gleam_common.metrics.ranking import Embeddings, positive_ranks, top_k
 from gleam_common.row_lists import RowLists
 from gleam_common.views import View
+from gleam_common.window import WHOLE, Window, window_of
 from torch import Tensor
 
 from gleam_c.embed import EmbeddingTable, PictureEncoder, device_of, embed_catalog
@@ -98,7 +98,7 @@ def predict(encoder: PictureEncoder, catalog: Catalog, **options: Any) -> pa.Tab
     tables = []
     for view in catalog.views:
         headings = encoder.headings.get(view, 1)
-        window = window_of(view) if headings > 1 and view in encoder.laid_out else WHOLE
+        window = window_of(view) if view in encoder.laid_out else WHOLE
         if (headings, window) not in galleries:
             galleries[headings, window] = _embed_gallery(encoder, catalog, headings, {**options, "window": window})
         queries = embed_catalog(encoder, catalog, "queries", view, **options)

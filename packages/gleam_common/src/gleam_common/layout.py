@@ -9,7 +9,6 @@ camera is known: eye heights, angles and ranges are typical ones, and the encode
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
@@ -18,41 +17,18 @@ import numpy.typing as npt
 
 from gleam_common.errors import ConfigError
 from gleam_common.views import View
+from gleam_common.window import unit_grid, window_of
 
-__all__ = ["LAYOUT_VERSION", "LAYOUT_VIEWS", "WHOLE", "Window", "lay_out", "window_of"]
+__all__ = ["LAYOUT_VERSION", "LAYOUT_VIEWS", "lay_out"]
 
 Picture = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Window:
-    """The part of a heading-up tile that a layout shows: ``scale`` of its side, its middle ``ahead`` half sides up."""
-
-    scale: float = 1.0
-    ahead: float = 0.0
-
-    @property
-    def matrix(self) -> npt.NDArray[np.float64]:
-        """From [-1, 1] coordinates of the window (y down) to those of the tile, (2, 3)."""
-        return np.array([[self.scale, 0, 0], [0, self.scale, -self.ahead]])
-
-
-WHOLE = Window()
-"""The whole tile."""
-
-_AHEAD = Window(scale=0.55, ahead=0.42)
-
-
-def window_of(view: View) -> Window:
-    """Return the part of the tile that a laid out picture of ``view`` shows: what is ahead of a ground photo."""
-    return _AHEAD if view is View.GROUND else WHOLE
-
-
 LAYOUT_VIEWS = (View.UAV, View.PANORAMA, View.GROUND)
 """Views that :func:`lay_out` knows."""
 
-LAYOUT_VERSION = "layout2"
+LAYOUT_VERSION = "layout3"
 """Stands in the names of stored pictures; a change of :func:`lay_out` changes it."""
 
 _HALF_SIDE_M = 60.0
@@ -89,9 +65,7 @@ def lay_out(picture: Picture, view: View, size: tuple[int, int]) -> Picture:
 @lru_cache(maxsize=64)
 def _sources(view: View, height: int, width: int, rows: int, columns: int) -> tuple[Floats, Floats]:
     """Return the source column and row of every pixel of the layout, float32 (rows, columns)."""
-    window = window_of(view)
-    right, ahead = np.meshgrid((np.arange(columns) + 0.5) / columns * 2 - 1, 1 - (np.arange(rows) + 0.5) / rows * 2)
-    right, ahead = window.scale * right, window.scale * ahead + window.ahead
+    right, ahead = window_of(view).locate(*unit_grid((rows, columns)))
     azimuth = np.arctan2(right, ahead)  # clockwise from up
     elevation = _elevation(np.hypot(right, ahead), _EYE_M.get(view, 1.0))
     if view is View.UAV:

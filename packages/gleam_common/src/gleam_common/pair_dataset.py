@@ -16,12 +16,12 @@ from torch.utils.data import Dataset
 from gleam_common.augment import AugmentConfig
 from gleam_common.catalog import Catalog
 from gleam_common.errors import DataError
-from gleam_common.layout import WHOLE, window_of
 from gleam_common.pairs import VIEW_CODES, Pairs
 from gleam_common.picture_store import Pictures, open_pictures
 from gleam_common.sampling import SampleKey
 from gleam_common.transforms import TrainFrame, ViewSizes, normalise, store_size, train_arrays
 from gleam_common.views import View
+from gleam_common.window import WHOLE, Window, window_of
 
 __all__ = ["PairBatch", "PairCollate", "PairDataset", "PairSample"]
 
@@ -88,7 +88,11 @@ class PairDataset(Dataset[PairSample]):
         self.pairs, self.sizes, self.augment, self.seed = pairs, sizes, augment, seed
         self._views = [View(name) for name in catalog.column("view")]
         tile_paths = [catalog.root / path for path in catalog.column("path", "gallery")]
-        self._tiles = open_pictures(tile_paths, store_size(sizes[View.SATELLITE]), cache, "tiles")
+        self._windows = {view: window_of(view) if view in self._laid_out else WHOLE for view in catalog.views}
+        self._tiles: dict[Window, Pictures] = {
+            window: open_pictures(tile_paths, store_size(sizes[View.SATELLITE], window), cache, "tiles")
+            for window in set(self._windows.values())
+        }
         self._queries: dict[View, Pictures] = {}
         self._place_in_store = np.zeros(len(self._views), dtype=np.int64)
         for view in catalog.views:
@@ -108,10 +112,10 @@ class PairDataset(Dataset[PairSample]):
         tile_row = int(tiles[0] if len(tiles) == 1 else np.random.default_rng((*seed_key, 1)).choice(tiles))
         query = self._queries[view][int(self._place_in_store[key.pair])]
         up_deg = float(self._heading_deg[key.pair]) if view in self._heading_up else None
-        is_laid_out = view in self._laid_out
-        window = window_of(view) if is_laid_out and up_deg is not None else WHOLE
-        frame = TrainFrame(up_deg=up_deg, is_laid_out=is_laid_out, window=window)
-        query, tile = train_arrays(query, self._tiles[tile_row], view, self.sizes, seed_key, self.augment, frame)
+        window = self._windows[view]
+        tile = self._tiles[window][tile_row]
+        frame = TrainFrame(up_deg=up_deg, is_laid_out=view in self._laid_out, window=window)
+        query, tile = train_arrays(query, tile, view, self.sizes, seed_key, self.augment, frame)
         return PairSample(row=key.pair, query=query, tile=tile, tile_row=tile_row)
 
 

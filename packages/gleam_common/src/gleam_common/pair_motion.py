@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gleam_common.augment import AugmentConfig
-from gleam_common.layout import WHOLE, Window
 from gleam_common.views import View
+from gleam_common.window import WHOLE, Rectangle, Window, unit_grid
 
 __all__ = ["PairMotion", "crop_matrix", "draw_motion", "heading_up", "move_query", "move_tile"]
 
@@ -77,7 +77,14 @@ def move_tile(
     back = np.array([[cos, sin], [-sin, cos]])  # y points down, so this undoes a clockwise turn
     if motion.flip:
         back[0] *= -1
-    return _warp(tile, back @ window.matrix @ np.vstack([crop, (0, 0, 1)]), size)
+    if isinstance(window, Rectangle):
+        return _warp(tile, back @ window.matrix @ np.vstack([crop, (0, 0, 1)]), size)
+    u, v = unit_grid(size)
+    right, up = window.locate(crop[0, 0] * u + crop[0, 2], crop[1, 1] * v + crop[1, 2])
+    x, y = np.tensordot(back, np.stack([right, -up]), axes=1)
+    height, width = tile.shape[:2]
+    column, row = (((at + 1) * side / 2 - 0.5).astype(np.float32) for at, side in ((x, width), (y, height)))
+    return np.asarray(cv2.remap(tile, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101), np.uint8)
 
 
 def move_query(picture: Picture, view: View, motion: PairMotion, crop: Matrix, size: tuple[int, int]) -> Picture:

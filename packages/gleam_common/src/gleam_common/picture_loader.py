@@ -14,12 +14,12 @@ from torch.utils.data import Dataset
 
 from gleam_common.catalog import Catalog, Which
 from gleam_common.errors import ConfigError
-from gleam_common.layout import WHOLE, Window
 from gleam_common.pair_motion import heading_up
 from gleam_common.picture_store import Pictures, open_pictures
 from gleam_common.plain_loader import PlainLoader
-from gleam_common.transforms import IMAGENET_MEAN, IMAGENET_STD, Size, normalise
+from gleam_common.transforms import IMAGENET_MEAN, IMAGENET_STD, Size, normalise, store_size
 from gleam_common.views import View, parse_view
+from gleam_common.window import WHOLE, Window
 
 __all__ = ["PictureBatch", "picture_loader"]
 
@@ -79,9 +79,11 @@ def picture_loader(
     if view is not None:
         rows = np.flatnonzero(catalog.column("view", which) == str(parse_view(view)))
     paths = [catalog.root / path for path in catalog.column("path", which)[rows]]
-    pictures = open_pictures(paths, size, cache, f"{which}_{view or 'all'}", laid_out)
+    is_moved = bool(up_deg) or window != WHOLE
+    kept_at = store_size(size, window) if is_moved else size
+    pictures = open_pictures(paths, kept_at, cache, f"{which}_{view or 'all'}", laid_out)
     ids = catalog.gallery_ids if which == "gallery" else catalog.query_ids
-    dataset = _Pictures(pictures, np.arange(rank, len(rows), world_size), size, up_deg, window)
+    dataset = _Pictures(pictures, np.arange(rank, len(rows), world_size), size, up_deg, window, is_moved)
     collate = _PictureCollate([ids[row] for row in rows], rows, mean, std)
     return PlainLoader(dataset, workers=workers, batch_size=batch_size, collate_fn=collate)
 
@@ -90,9 +92,16 @@ class _Pictures(Dataset[tuple[int, npt.NDArray[np.uint8]]]):
     """A slice of ``pictures`` with their numbers in it."""
 
     def __init__(
-        self, pictures: Pictures, own: npt.NDArray[np.int64], size: Size, up_deg: float, window: Window
+        self,
+        pictures: Pictures,
+        own: npt.NDArray[np.int64],
+        size: Size,
+        up_deg: float,
+        window: Window,
+        is_moved: bool,
     ) -> None:
         self.pictures, self.own, self.size, self.up_deg, self.window = pictures, own, size, up_deg, window
+        self.is_moved = is_moved
 
     def __len__(self) -> int:
         return len(self.own)
@@ -100,7 +109,7 @@ class _Pictures(Dataset[tuple[int, npt.NDArray[np.uint8]]]):
     def __getitem__(self, index: int) -> tuple[int, npt.NDArray[np.uint8]]:
         number = int(self.own[index])
         picture = self.pictures[number]
-        if self.up_deg or self.window != WHOLE:
+        if self.is_moved:
             picture = heading_up(picture, self.up_deg, self.size, self.window)
         return number, picture
 

@@ -19,9 +19,9 @@ from torch import Tensor
 from gleam_common.augment import NO_AUGMENT, AugmentConfig
 from gleam_common.colour import change_colours
 from gleam_common.errors import ConfigError
-from gleam_common.layout import WHOLE, Window
 from gleam_common.pair_motion import crop_matrix, draw_motion, heading_up, move_query, move_tile
 from gleam_common.views import View, parse_view
+from gleam_common.window import WHOLE, Window
 
 __all__ = [
     "IMAGENET_MEAN",
@@ -91,9 +91,10 @@ def parse_sizes(sizes: Mapping[str, Sequence[int]]) -> dict[View, Size]:
     return parsed
 
 
-def store_size(size: Size) -> Size:
-    """Return the size at which training pictures are kept: a margin above ``size``, so that crops stay sharp."""
-    return math.ceil(size[0] * _STORE_MARGIN), math.ceil(size[1] * _STORE_MARGIN)
+def store_size(size: Size, window: Window = WHOLE) -> Size:
+    """Return the size at which pictures are kept of which ``window`` is shown at ``size``: a margin, for sharp crops."""
+    margin = _STORE_MARGIN / window.scale
+    return math.ceil(size[0] * margin), math.ceil(size[1] * margin)
 
 
 def resize_picture(picture: Picture, size: Size) -> Picture:
@@ -166,12 +167,12 @@ def train_arrays(
     for itself. Pictures that already have :func:`store_size` are not resized twice.
     """
     query = resize_picture(query_HWC, store_size(sizes[view]))
-    tile = resize_picture(gallery_HWC, store_size(sizes[View.SATELLITE]))
+    tile = resize_picture(gallery_HWC, store_size(sizes[View.SATELLITE], frame.window))
     if augment == NO_AUGMENT:
         size = sizes[View.SATELLITE]
-        whole = resize_picture(tile, size)
-        turned = whole if frame.up_deg is None else heading_up(tile, frame.up_deg, size, frame.window)
-        return resize_picture(query, sizes[view]), turned
+        is_whole = frame.up_deg is None and frame.window == WHOLE
+        seen = resize_picture(tile, size) if is_whole else heading_up(tile, frame.up_deg or 0.0, size, frame.window)
+        return resize_picture(query, sizes[view]), seen
     rng = np.random.default_rng(seed_key)
     motion = draw_motion(view, augment, rng, frame.up_deg)
     # A panorama that is laid out like a tile turns like one.
