@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from gleam_c.encoder import EncoderConfig, create_encoder, list_encoders, preset
+from gleam_c.pooling import create_pooling
 from gleam_common.errors import ConfigError, ModelError
 from gleam_common.views import View
 
@@ -40,8 +43,28 @@ def test_grid_pooling_knows_where_things_are() -> None:
     grid = create_encoder(config(pooling="grid", grid=2)).eval()
     mean = create_encoder(config(pooling="backbone")).eval()
     features = grid.backbone(picture)
-    assert not torch.allclose(grid._pool(features), grid._pool(features.flip(3)))
+    assert not torch.allclose(grid.pool(features), grid.pool(features.flip(3)))
     assert torch.allclose(mean.backbone.forward_head(features), mean.backbone.forward_head(features.flip(3)), atol=1e-5)
+
+
+def test_exposure_and_white_balance_drop_out_of_even_pictures() -> None:
+    picture = torch.rand(2, 3, 64, 64)
+    tinted = picture * torch.tensor([1.4, 1.0, 0.7])[:, None, None] + 0.2
+    encoder = create_encoder(config(even_pictures=True)).eval()
+    torch.testing.assert_close(encoder(tinted), encoder(picture), atol=1e-3, rtol=0)
+    assert not torch.allclose(create_encoder(config()).eval()(tinted), encoder(picture), atol=1e-3)
+
+
+def test_each_cell_of_a_grid_is_projected_alike() -> None:
+    """From the definition: mean of the normalised features of a cell, times the one projection."""
+    pooling = create_pooling("grid", 6, grid=2, embedding_dim=12)
+    features = torch.randn(3, 6, 8, 8)
+    cells = pooling(features).view(3, 3, 2, 2)
+    normal = pooling.norm(features)
+    for row, column in itertools.product(range(2), range(2)):
+        mean = normal[:, :, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4].mean(dim=(2, 3))
+        expected = mean @ pooling.project.weight.flatten(1).T + pooling.project.bias
+        torch.testing.assert_close(cells[:, :, row, column], expected)
 
 
 @pytest.mark.parametrize("name", list_encoders())
@@ -67,6 +90,7 @@ def test_cpu_presets_build_without_network() -> None:
         (lambda: preset("nano", {"poolling": "gem"}), ConfigError, r"unknown field of encoder 'nano'.*poolling"),
         (lambda: create_encoder(config(backbone_options={"dims": 3})), ModelError, r"timm cannot build test_convnext"),
         (lambda: config(grid=0), ConfigError, r"grid 0, embedding_dim 16.*grid 1 to 32"),
+        (lambda: config(pooling="grid", grid=3), ConfigError, r"embedding_dim of a grid: 16; allowed: multiples of 9"),
         (lambda: config(std=[0, 0, 0]), ConfigError, r"std \[0, 0, 0\].*three numbers each"),
         (lambda: create_encoder(config(stage=9, pooling="gem")), ModelError, r"timm cannot build"),
         (lambda: create_encoder(config(backbone_options={"checkpoint_path": "x"})), ConfigError, r"open files"),

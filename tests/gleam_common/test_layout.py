@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 from gleam_common.errors import ConfigError
-from gleam_common.layout import lay_out, window_of
+from gleam_common.layout import lay_out
 from gleam_common.pair_motion import heading_up
 from gleam_common.views import View
+from gleam_common.window import Sector, window_of
 
 SIDE = 121
 
@@ -26,15 +28,15 @@ def bright_spot(view: View, column: float, row: float, height: int, width: int) 
 @pytest.mark.parametrize(("column", "direction"), [(256, (0, 1)), (384, (1, 0)), (128, (-1, 0))])
 def test_headings_of_a_panorama(column: int, direction: tuple[int, int]) -> None:
     """Columns run S-W-N-E-S: the middle is north, three quarters to the right is east."""
-    right, up = bright_spot(View.PANORAMA, column, 120, 256, 512)
+    right, up = bright_spot(View.PANORAMA, column, 145, 256, 512)
     assert (right, up) == pytest.approx(np.array(direction) * math.hypot(right, up), abs=0.05)
-    assert math.hypot(right, up) > 0.5
+    assert math.hypot(right, up) > 0.25
 
 
 def test_ground_in_a_panorama_lies_at_its_distance() -> None:
-    """A camera 2.1 m high sees the ground 10 m away 11.9 degrees below the horizon; 10 m are a sixth of half a side."""
+    """A camera 2.1 m high sees the ground 10 m away 11.9 degrees below the horizon; the window reaches 33 m."""
     row = 128 + math.degrees(math.atan2(2.1, 10)) / 180 * 256
-    assert bright_spot(View.PANORAMA, 256, row, 256, 512) == pytest.approx((0, 10 / 60), abs=0.03)
+    assert bright_spot(View.PANORAMA, 256, row, 256, 512) == pytest.approx((0, 10 / 33), abs=0.04)
 
 
 def test_the_seam_of_a_panorama_does_not_show() -> None:
@@ -42,13 +44,12 @@ def test_the_seam_of_a_panorama_does_not_show() -> None:
     assert lay_out(panorama, View.PANORAMA, (SIDE, SIDE)).min() == 200
 
 
-def test_a_photo_is_the_wedge_it_looks_into() -> None:
+def test_a_photo_fills_its_sector() -> None:
     photo = np.full((256, 342, 3), 200, np.uint8)
     layout = lay_out(photo, View.GROUND, (SIDE, SIDE))[..., 0]
-    assert layout[SIDE // 4, SIDE // 2] == 200
-    assert layout[-3:].max() == 0  # behind the camera
-    assert layout[-SIDE // 4, : SIDE // 8].max() == 0  # beside it
-    right, _ = bright_spot(View.GROUND, 250, 120, 256, 342)
+    assert (layout[: SIDE * 9 // 10, 2:-2] == 200).all()
+    assert layout[-1, SIDE // 2] == 0  # nearer than the lower edge of the photo
+    right, _ = bright_spot(View.GROUND, 250, 150, 256, 342)
     assert right > 0.1
 
 
@@ -70,11 +71,30 @@ def test_only_pictures_with_a_horizon_or_a_tilt_are_laid_out() -> None:
         lay_out(np.zeros((8, 8, 3), np.uint8), View.MAP, (8, 8))
 
 
-def test_a_ground_photo_and_the_tile_ahead_of_it_show_the_same_ground() -> None:
-    """A spot 12 m straight ahead of a level camera, seen in its photo and in the tile turned to its heading."""
-    row = 128 - 0.5 + 342 / 2 / math.tan(math.radians(37.5)) * 1.75 / 12
-    right, up = bright_spot(View.GROUND, 171, row, 256, 342)
-    tile = np.zeros((SIDE, SIDE, 3), np.uint8)
-    tile[58:63, 70:75] = 255  # 12 m east of the middle
-    rows, columns = np.nonzero(heading_up(tile, 90.0, (SIDE, SIDE), window_of(View.GROUND))[..., 0] > 127)
-    assert (right, up) == pytest.approx(((columns.mean() - 60) / 60, (60 - rows.mean()) / 60), abs=0.06)
+@pytest.mark.parametrize("ahead_m", [6.0, 12.0, 24.0])
+@pytest.mark.parametrize("right_m", [-3.0, 0.0, 3.0])
+def test_a_ground_photo_and_the_tile_ahead_of_it_show_the_same_ground(ahead_m: float, right_m: float) -> None:
+    """A spot on the ground, seen by a level camera 1.75 m high and 75 degrees wide, and in the tile turned to it."""
+    focal = 342 / 2 / math.tan(math.radians(37.5))
+    row, column = 128 - 0.5 + focal * 1.75 / ahead_m, 171 - 0.5 + focal * right_m / ahead_m
+    photo = np.zeros((256, 342, 3), np.uint8)
+    cv2.circle(photo, (round(column), round(row)), 2, (255, 255, 255), -1)
+    tile = np.zeros((961, 961, 3), np.uint8)  # an eighth of a metre a pixel; looking east, right is south
+    cv2.circle(tile, (480 + round(8 * ahead_m), 480 + round(8 * right_m)), 6, (255, 255, 255), -1)
+    seen = heading_up(tile, 90.0, (SIDE, SIDE), window_of(View.GROUND))
+    assert middle(lay_out(photo, View.GROUND, (SIDE, SIDE))) == pytest.approx(middle(seen), abs=3.0)
+
+
+def middle(picture: np.ndarray) -> tuple[float, float]:
+    """Return the brightness-weighted row and column."""
+    weight = picture[..., 0].astype(float)
+    rows, columns = np.indices(weight.shape)
+    return float((rows * weight).sum() / weight.sum()), float((columns * weight).sum() / weight.sum())
+
+
+def test_a_sector_is_near_at_the_bottom_and_wide_at_the_top() -> None:
+    sector = Sector(near=0.1, far=0.9, width_deg=90.0)
+    right, up = sector.locate(np.array([0.0, 0.0, 1.0, -1.0]), np.array([1.0, -1.0, -1.0, 1.0]))
+    diagonal = math.sqrt(0.5)
+    np.testing.assert_allclose(right, [0, 0, 0.9 * diagonal, -0.1 * diagonal], atol=1e-12)
+    np.testing.assert_allclose(up, [0.1, 0.9, 0.9 * diagonal, 0.1 * diagonal], atol=1e-12)

@@ -20,11 +20,11 @@ from gleam_common.layout import LAYOUT_VIEWS
 from gleam_common.views import View, parse_view
 from torch import Tensor, nn
 
+from gleam_c.pooling import POOLINGS, create_pooling
 from gleam_c.standardise import Standardise
 
 __all__ = ["Encoder", "EncoderConfig", "create_encoder", "list_encoders", "preset"]
 
-POOLINGS = ("backbone", "gem", "grid")
 _OPENS_FILES = frozenset({"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"})
 
 
@@ -40,7 +40,10 @@ class EncoderConfig:
         pooling: ``backbone`` (timm's own), ``gem`` (generalised mean) or ``grid`` (``grid`` x ``grid`` averages, kept
             apart, so that the embedding knows where things are).
         grid: cells per side of the ``grid`` pooling.
-        embedding_dim: size of the projected embedding; 0 keeps the pooled features.
+        embedding_dim: size of the projected embedding, for ``grid`` a multiple of ``grid`` squared; 0 keeps the pooled
+            features.
+        even_pictures: give each channel of each picture mean 0 and variance 1 before the backbone, so that exposure,
+            haze and white balance drop out.
         standardise: give each dimension mean 0 and variance 1 (:class:`gleam_c.standardise.Standardise`); for encoders
             that start from random weights.
         sizes: height and width in pixels per view.
@@ -58,6 +61,7 @@ class EncoderConfig:
     pooling: str = "backbone"
     grid: int = 4
     embedding_dim: int = 0
+    even_pictures: bool = False
     standardise: bool = False
     sizes: dict[str, list[int]] = field(default_factory=dict)
     headings: dict[str, int] = field(default_factory=dict)
@@ -89,6 +93,10 @@ class EncoderConfig:
         if not 1 <= self.grid <= 32 or not 0 <= self.embedding_dim <= 65536:
             shown = f"grid {self.grid}, embedding_dim {self.embedding_dim}"
             raise ConfigError(shown, allowed="grid 1 to 32, embedding_dim 0 to 65536")
+        if self.pooling == "grid" and self.embedding_dim % self.grid**2:
+            raise ConfigError(
+                "embedding_dim of a grid", value=self.embedding_dim, allowed=f"multiples of {self.grid**2} (the cells)"
+            )
         if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
             shown = f"mean {self.mean}, std {self.std} of the encoder"
             raise ConfigError(shown, allowed="three numbers each, std over 0")
@@ -138,15 +146,8 @@ class Encoder(nn.Module):
         self.backbone = _create_backbone(config)
         described = cast(Any, self.backbone)
         channels: int = described.num_features if config.stage < 0 else described.feature_info.channels()[0]
-        if config.pooling == "grid":
-            self.norm: nn.Module = nn.GroupNorm(1, channels)
-            channels *= config.grid**2
-        else:
-            self.norm = nn.Identity()
-        if config.pooling == "gem":
-            self.gem_power = nn.Parameter(torch.tensor([3.0]))
-        self.dim = config.embedding_dim or channels
-        self.project = nn.Linear(channels, self.dim) if config.embedding_dim else nn.Identity()
+        self.pool = create_pooling(config.pooling, channels, grid=config.grid, embedding_dim=config.embedding_dim)
+        self.dim = self.pool.dim
         self.standardise = Standardise(self.dim) if config.standardise else nn.Identity()
 
     @property
@@ -187,21 +188,11 @@ class Encoder(nn.Module):
         return query_BD, gallery_BD
 
     def _raw(self, image_BCHW: Tensor) -> Tensor:
-        image_BCHW = image_BCHW.contiguous(memory_format=torch.channels_last)
-        return cast(Tensor, self.project(self._pool(self.backbone(image_BCHW))))
-
-    def _pool(self, features: Any) -> Tensor:
-        if isinstance(features, list):
-            features = features[0]
-        if self.config.pooling == "backbone":
-            return cast(Tensor, features)
-        if self.config.pooling == "gem":
-            return (
-                F.adaptive_avg_pool2d(features.clamp(min=1e-6).pow(self.gem_power), 1)
-                .pow(1 / self.gem_power)
-                .flatten(1)
-            )
-        return F.adaptive_avg_pool2d(self.norm(features), self.config.grid).flatten(1)
+        if self.config.even_pictures:
+            image_BCHW = F.instance_norm(image_BCHW)
+        features = self.backbone(image_BCHW.contiguous(memory_format=torch.channels_last))
+        embedding_BD: Tensor = self.pool(features[0] if isinstance(features, list) else features)
+        return embedding_BD
 
 
 def create_encoder(config: EncoderConfig | str) -> Encoder:

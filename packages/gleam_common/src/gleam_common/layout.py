@@ -1,8 +1,8 @@
 """Pictures laid out like a tile: directions and distances as on a map, so that places are compared with places.
 
-A panorama becomes a "little planet" with north up, a ground photo the wedge that it looks into, straight ahead up: the
-inner disc is the ground at true scale, the ring around it what stands at the horizon, as EP-BEV (arXiv 2408.05475) does
-for the ground plane alone. A UAV picture is spread over the ground as a camera that looks 45 degrees down sees it. No
+A panorama becomes the ground around it with north up, as in EP-BEV (arXiv 2408.05475); what stands on the ground is
+smeared outwards. A ground photo becomes the sector that it looks into, near at the bottom. Each shows its window of the
+tile (:mod:`gleam_common.window`). A UAV picture is spread over the ground as a camera that looks 45 degrees down sees it. No
 camera is known: eye heights, angles and ranges are typical ones, and the encoder learns to live with the difference.
 """
 
@@ -42,13 +42,12 @@ _UAV_WIDTH_M = 144.0
 
 
 def lay_out(picture: Picture, view: View, size: tuple[int, int]) -> Picture:
-    """Return a picture (H, W, 3) laid out like a tile, 120 m wide, at ``size`` (height, width).
+    """Return a picture (H, W, 3) laid out like its window of a tile 120 m wide, at ``size`` (height, width).
 
-    Panorama and ground photo (75 degrees wide, level): from the middle to 0.62 of the half side, a pixel shows the
-    ground at its distance for a camera at eye height over flat ground; from there to the edge, elevations up to 30
-    degrees above the horizon. UAV: the ground around the point that the camera looks at, 144 m wide there, from 160 m
-    away. What a picture does not see is black. A ground photo's layout shows the part of the tile that is ahead of the
-    camera (:func:`window_of`).
+    Panorama and ground photo (75 degrees wide, level): up to 37 m away, a pixel shows the ground at its distance for a
+    camera at eye height over flat ground; beyond, what stands there, up to 30 degrees above the horizon. UAV: the
+    ground around the point that the camera looks at, 144 m wide there, from 160 m away. What a picture does not see is
+    black.
 
     Raises:
         ConfigError: for a tile or a map.

@@ -92,7 +92,7 @@ def parse_sizes(sizes: Mapping[str, Sequence[int]]) -> dict[View, Size]:
 
 
 def store_size(size: Size, window: Window = WHOLE) -> Size:
-    """Return the size at which pictures are kept of which ``window`` is shown at ``size``: a margin, for sharp crops."""
+    """Return the size to keep pictures at of which ``window`` is shown at ``size``: with a margin, for sharp crops."""
     margin = _STORE_MARGIN / window.scale
     return math.ceil(size[0] * margin), math.ceil(size[1] * margin)
 

@@ -38,9 +38,10 @@ class Rectangle:
 
 @dataclass(frozen=True, kw_only=True)
 class Sector:
-    """What a camera in the tile's middle sees, ``width_deg`` around straight ahead: columns are directions, rows are
-    distances from ``near`` (bottom) to ``far`` (top), as the polar transform of SAFA (NeurIPS 2019, section 3.1) spreads
-    a whole tile. Nearer ground gets more rows, as in a photo.
+    """What a camera in the tile's middle sees, ``width_deg`` around straight ahead.
+
+    Columns are directions, rows are distances from ``near`` (bottom) to ``far`` (top) in half sides, nearer ground
+    getting more rows, as in a photo. The polar transform of SAFA (NeurIPS 2019, section 3.1) spreads a whole tile so.
     """
 
     near: float
