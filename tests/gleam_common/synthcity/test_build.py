@@ -205,7 +205,6 @@ def test_colours_tell_pictures_apart_but_not_their_size() -> None:
     assert first @ larger > 0.98 * (first @ first) > first @ other
 
 
-@pytest.mark.soak
 def test_colours_alone_do_not_solve_a_held_out_city(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = replace(plan_world(WorldConfig())[-1], places=100)
     monkeypatch.setattr(build, "plan_world", lambda _: (plan,))

@@ -2,8 +2,9 @@
 
 A panorama becomes the ground around it with north up, as in EP-BEV (arXiv 2408.05475); what stands on the ground is
 smeared outwards. A ground photo becomes the sector that it looks into, near at the bottom. Each shows its window of the
-tile (:mod:`gleam_common.window`). A UAV picture is spread over the ground as a camera that looks 45 degrees down sees it. No
-camera is known: eye heights, angles and ranges are typical ones, and the encoder learns to live with the difference.
+tile (:mod:`gleam_common.window`). A UAV picture is spread over the ground as a camera that looks 45 degrees down sees
+it. No camera is known: eye heights, angles and ranges are typical ones, and the encoder learns to live with the
+difference.
 """
 
 from __future__ import annotations
