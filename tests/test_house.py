@@ -97,7 +97,7 @@ def tracked_texts() -> Iterator[tuple[str, str]]:
             continue
 
 
-HOSTS = {"www.apache.org", "openfontlicense.org"}
+HOSTS = {"www.apache.org", "www.adobe.com", "openfontlicense.org"}
 """Hosts that a file may name; a package registry is none of them."""
 
 

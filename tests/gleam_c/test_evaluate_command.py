@@ -48,7 +48,7 @@ def test_embed_writes_a_table_once(model: Path, tiny_world: Path, tmp_path: Path
         (["--split", "monday"], "monday"),
         (["--catalog", "nowhere"], "nowhere"),
         (["--checkpoint", "nowhere"], "no config.json in the model folder"),
-        (["--out", "."], "error:"),
+        (["--out", "."], "--out is a folder: '.'"),
     ],
 )
 def test_bad_words(words: list[str], said: str, model: Path, tiny_world: Path, capsys) -> None:

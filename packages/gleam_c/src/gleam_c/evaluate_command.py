@@ -44,6 +44,8 @@ def evaluate(
     """
     if seed < 0:
         raise ConfigError("seed of the bootstrap", value=seed, allowed="0 or more")
+    if out is not None and out.is_dir():
+        raise ConfigError("--out is a folder", value=str(out), fix="give a file, such as results.json")
     evaluation = evaluate_catalog(
         load_encoder(checkpoint),
         Catalog.read(catalog, root),

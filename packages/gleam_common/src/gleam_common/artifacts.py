@@ -43,8 +43,13 @@ def write_atomic(path: str | Path) -> Iterator[BinaryIO]:
 
     The bytes go to a hidden neighbour, which replaces ``path`` when the block ends without an exception; otherwise it
     is removed and ``path`` stays as it was. Missing parent folders are made.
+
+    Raises:
+        ArtifactError: ``path`` is a folder.
     """
     path = Path(path)
+    if path.is_dir():
+        raise ArtifactError(f"{path} is a folder, a file is to be written", fix="add a file's name")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.partial")
     try:
