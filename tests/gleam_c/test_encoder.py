@@ -93,6 +93,19 @@ def test_cpu_presets_build_without_network() -> None:
         (lambda: config(pooling="grid", grid=3), ConfigError, r"embedding_dim of a grid: 16; allowed: multiples of 9"),
         (lambda: config(std=[0, 0, 0]), ConfigError, r"std \[0, 0, 0\].*three numbers each"),
         (lambda: create_encoder(config(stage=9, pooling="gem")), ModelError, r"timm cannot build"),
+        (
+            lambda: preset("nano", {"sizes": {"uav": 96}}),
+            ConfigError,
+            r"field of encoder 'nano' has a value of the wrong type",
+        ),
+        (lambda: preset("nano", {"headings": {"uav": 2.5}}), ConfigError, r"headings of view uav: 2.5.*1 to 64"),
+        (
+            lambda: create_encoder(config(backbone="test_vit", backbone_options={"img_size": 64}, pooling="gem"))(
+                torch.zeros(1, 3, 64, 64)
+            ),
+            ModelError,
+            r"pooling gem needs a map of features, test_vit gives tokens.*use pooling `backbone`",
+        ),
         (lambda: create_encoder(config(backbone_options={"checkpoint_path": "x"})), ConfigError, r"open files"),
         (lambda: create_encoder(config(stage=1)), ConfigError, r"`stage` needs pooling gem or grid"),
     ],

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+import yaml
 from gleam_c.model_folder import load_encoder
-from gleam_c.phases import PhaseFolder
+from gleam_c.phase_folder import PhaseFolder
+from gleam_common.catalog import Catalog
 from gleam_common.errors import ModelError
 
 ROOT = Path(__file__).parents[2]
@@ -18,12 +24,26 @@ RECIPES = sorted(path.stem for path in (ROOT / "configs" / "c").glob("*.yaml"))
 PICO = ["--encoder", "pico", "--world", "null", "--cache", "", "--val_split", "val"]
 
 
+def command(*words: str) -> list[str]:
+    return [str(Path(sys.executable).parent / "gleam-c"), "train", "--out", "run", *words]
+
+
+def environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in ("RANK", "LOCAL_RANK")}
+
+
 def train(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).parent / "gleam-c"), "train", "--out", "run", *words]
-    environment = {name: value for name, value in os.environ.items() if name not in ("RANK", "LOCAL_RANK")}
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=280
+        command(*words), cwd=folder, env=environment(), capture_output=True, text=True, check=False, timeout=280
     )
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen[bytes]:
+    """Start a run in a process group of its own."""
+    with (folder / "log.txt").open("wb") as log:
+        return subprocess.Popen(
+            command(*words), cwd=folder, env=environment(), stdout=log, stderr=log, start_new_session=True
+        )
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +122,71 @@ def test_every_recipe_runs_two_steps(recipe: str, smoke: Path, tmp_path: Path) -
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     assert (tmp_path / "run" / "results.json").is_file()
+
+
+@pytest.fixture
+def long_phase(smoke: Path, tmp_path: Path) -> Path:
+    """A folder with ``long.yaml``: one phase of four epochs on the world of the smoke recipe."""
+    recipe = {
+        "phases": [{"name": "only", "views": ["panorama"], "epochs": 4, "batch_size": 16}],
+        "catalog": str(smoke / "data/smoke"),
+        "encoder": "pico",
+        "val_split": "",
+        "trainer": {"strategy": "deepspeed", "accelerator": "cpu"},
+    }
+    (tmp_path / "long.yaml").write_text(yaml.safe_dump(recipe))
+    return tmp_path
+
+
+def test_a_killed_run_goes_on_as_if_it_had_not_been(long_phase: Path) -> None:
+    """Every process is killed after the first epoch; the run that goes on ends with the same bytes."""
+    folder = PhaseFolder(run=long_phase / "run", name="only")
+    started = start(long_phase, "--config", "long.yaml")
+    deadline = time.monotonic() + 120
+    while not folder.newest.is_file() and started.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(started.pid, signal.SIGKILL)
+    started.wait()
+    assert not folder.is_finished, "killed too late to prove anything"
+    done = train(long_phase, "--config", "long.yaml")
+    assert done.returncode == 0, done.stderr[-3000:]
+    whole = train(long_phase, "--config", "long.yaml", "--out", "whole")
+    assert whole.returncode == 0, whole.stderr[-3000:]
+    for name in ("checkpoints/only.safetensors", "model/model.safetensors"):
+        assert (long_phase / "run" / name).read_bytes() == (long_phase / "whole" / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    ("encoder", "damage", "said"),
+    [
+        ("pico", "tile", r"not a picture that can be read.*allowed: JPEG"),
+        ("pico", "missing", r"no such picture.*restore the file"),
+        ("nano", "heading", r"queries without heading_deg.*`headings`"),
+    ],
+)
+def test_damaged_data_is_one_line_whatever_the_strategy(
+    encoder: str, damage: str, said: str, smoke: Path, tmp_path: Path
+) -> None:
+    catalog = Catalog.read(smoke / "data/smoke")
+    for which in ("gallery", "queries"):
+        for path in catalog.column("path", which):
+            (tmp_path / "data" / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "data" / path).symlink_to(smoke / "data/smoke" / path)
+    queries = catalog.queries
+    if damage == "heading":
+        column = queries.column_names.index("heading_deg")
+        queries = queries.set_column(column, "heading_deg", pa.nulls(len(queries), pa.float64()))
+    else:
+        tile = tmp_path / "data" / catalog.column("path", "gallery")[3]
+        tile.unlink()
+        if damage == "tile":
+            tile.write_text("no picture")
+    Catalog(gallery=catalog.gallery, queries=queries, root=tmp_path / "data").write(tmp_path / "data")
+    words = ["--config", "smoke", "--world", "null", "--catalog", "data", "--encoder", encoder]
+    done = train(tmp_path, *words)
+    assert done.returncode == 2, done.stderr[-2000:]
+    assert re.search(said, done.stderr), done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

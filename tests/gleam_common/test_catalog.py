@@ -97,7 +97,7 @@ def test_links_become_rows() -> None:
     assert catalog.gallery_index == {"t/a": 0, "t/b": 1, "t/c": 2}
     assert [rows.tolist() for rows in catalog.query_positives()] == [[0], [2, 0], [1]]
     assert [rows.tolist() for rows in catalog.query_semi_positives()] == [[1], [], [2]]
-    assert catalog.related_rows().tolist() == [[0, 1], [2, 0], [1, 2]]
+    assert padded(catalog.query_positives(), catalog.query_semi_positives()).tolist() == [[0, 1], [2, 0], [1, 2]]
 
 
 def test_padded_lists_equal_the_definition() -> None:
@@ -125,7 +125,7 @@ def test_a_selection_keeps_the_tiles_that_it_is_searched_in() -> None:
     assert train == {"all": ["t/a", "t/b", "t/c"], "area": ["t/a", "t/b"], "positives": ["t/a", "t/b"]}
     assert catalog.select(area="south", gallery="positives").gallery_ids == ["t/a", "t/c"]
     chosen = catalog.select(views=["map"], gallery="positives")
-    assert chosen.related_rows().tolist() == [[1, 0]]
+    assert padded(chosen.query_positives(), chosen.query_semi_positives()).tolist() == [[1, 0]]
     with pytest.raises(ConfigError, match="'most'; allowed: all, area, positives"):
         catalog.select(gallery="most")  # type: ignore[arg-type]
 
@@ -247,6 +247,6 @@ def test_a_large_catalog_is_checked_in_a_moment(tmp_path: Path) -> None:
     queries = tiles.rename_columns(["query_id", "path", "place_id"]).append_column("view", pa.array(views))
     queries = queries.append_column("positives", pa.array([[name] for name in names]))
     catalog = Catalog(gallery=tiles, queries=queries, root=tmp_path)
-    assert catalog.related_rows()[:, 0].tolist() == list(range(100_000))
+    assert padded(catalog.query_positives(), catalog.query_semi_positives())[:, 0].tolist() == list(range(100_000))
     catalog.write(tmp_path)
     assert pq.read_metadata(tmp_path / "gallery.parquet").num_row_groups == 2

@@ -54,3 +54,19 @@ def test_joining_equals_the_connected_components_of_the_definition() -> None:
                         expected[a] = expected[b] = min(expected[a], expected[b])
         found = make_pairs(named).place
         assert np.array_equal(found[:, None] == found, expected[:, None] == expected)
+
+
+def test_tiles_that_overlap_are_no_negatives_and_tiles_that_touch_are() -> None:
+    """Four tiles of 2 x 2 cells: the first three half over each other in a row, the last beside the third."""
+    west = [0.0, 1.0, 2.0, 4.0]
+    tiles = [
+        {"gallery_id": str(n), "path": str(n), "place_id": str(n), "bounds": [50.0, w, 52.0, w + 2.0]}
+        for n, w in enumerate(west)
+    ] + [{"gallery_id": "x", "path": "x", "place_id": "x", "bounds": None}]
+    queries = [
+        {"query_id": str(n), "path": str(n), "view": "uav", "place_id": place, "positives": [place]}
+        for n, place in enumerate(["0", "1", "2", "3", "x"])
+    ]
+    made = Catalog(gallery=pa.Table.from_pylist(tiles), queries=pa.Table.from_pylist(queries), root=".")
+    related = [set(row[row >= 0].tolist()) for row in make_pairs(made).related]
+    assert related == [{0, 1}, {0, 1, 2}, {1, 2}, {3}, {4}]

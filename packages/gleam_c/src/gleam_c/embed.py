@@ -134,12 +134,13 @@ def embed_catalog(
     batch_size: int = 64,
     workers: int = 0,
     cache: Path | None = None,
-    up_deg: float = 0.0,
+    up_deg: float | None = None,
     window: Window = WHOLE,
 ) -> EmbeddingTable:
     """Return the embeddings of the gallery's tiles or of the queries of one view, in the catalog's order.
 
-    ``up_deg`` is the heading in degrees that points up in the tiles that are embedded, ``window`` the part of them.
+    ``up_deg`` is the heading in degrees that tiles are turned to before they are embedded, ``window`` the part of them
+    that is.
 
     Raises:
         DataError: a picture is missing or broken, or there is none of this view.

@@ -76,7 +76,7 @@ class EncoderConfig:
             if len(size) != 2 or min(size) < 32 or not all(isinstance(side, int) for side in size):
                 raise ConfigError(f"size of view {view}", value=size, allowed="[height, width], each at least 32 px")
         for view, count in self.headings.items():
-            if parse_view(view).is_north_aligned or not 1 <= count <= 64:
+            if parse_view(view).is_north_aligned or not isinstance(count, int) or not 1 <= count <= 64:
                 raise ConfigError(
                     f"headings of view {view}", value=count, allowed="1 to 64, for views of any heading: uav, ground"
                 )
@@ -131,7 +131,12 @@ def preset(name: str, overrides: Mapping[str, Any] | None = None) -> EncoderConf
         raise ConfigError(
             f"unknown field of encoder {name!r}", value=unknown, allowed=list(EncoderConfig.__dataclass_fields__)
         )
-    return EncoderConfig(**values)
+    try:
+        return EncoderConfig(**values)
+    except (TypeError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            f"a field of encoder {name!r} has a value of the wrong type ({error})", value=dict(overrides or {})
+        ) from error
 
 
 class Encoder(nn.Module):
@@ -191,7 +196,14 @@ class Encoder(nn.Module):
         if self.config.even_pictures:
             image_BCHW = F.instance_norm(image_BCHW)
         features = self.backbone(image_BCHW.contiguous(memory_format=torch.channels_last))
-        embedding_BD: Tensor = self.pool(features[0] if isinstance(features, list) else features)
+        features = features[0] if isinstance(features, list) else features
+        if self.config.pooling != "backbone" and features.ndim != 4:
+            raise ModelError(
+                f"pooling {self.config.pooling} needs a map of features, {self.config.backbone} gives tokens",
+                value=tuple(features.shape),
+                fix="use pooling `backbone`, or a convolutional backbone",
+            )
+        embedding_BD: Tensor = self.pool(features)
         return embedding_BD
 
 

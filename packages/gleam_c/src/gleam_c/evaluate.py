@@ -21,7 +21,7 @@ from gleam_common.geo import distance_m
 from gleam_common.metrics.ranking import Embeddings, positive_ranks, top_k
 from gleam_common.row_lists import RowLists
 from gleam_common.views import View
-from gleam_common.window import WHOLE, Window, window_of
+from gleam_common.window import Window, shown_window
 from torch import Tensor
 
 from gleam_c.embed import EmbeddingTable, PictureEncoder, device_of, embed_catalog
@@ -81,9 +81,8 @@ def evaluate_catalog(
     options: dict[str, Any] = {"device": device, "batch_size": batch_size, "workers": workers, "cache": cache}
     predictions = predict(encoder, chosen, **options)
     results = score(predictions, chosen, protocol=protocol, seed=seed)
-    embedded = len(chosen.gallery) + len(chosen.queries)
     wall_s = time.perf_counter() - started
-    results |= {"split": split, "wall_s": round(wall_s, 2), "pictures_per_s": round(embedded / wall_s, 1)}
+    results |= {"split": split, "wall_s": round(wall_s, 2), "queries_per_s": round(len(chosen.queries) / wall_s, 1)}
     results |= dict(extra or {})
     return Evaluation(results=results, predictions=predictions)
 
@@ -98,7 +97,7 @@ def predict(encoder: PictureEncoder, catalog: Catalog, **options: Any) -> pa.Tab
     tables = []
     for view in catalog.views:
         headings = encoder.headings.get(view, 1)
-        window = window_of(view) if view in encoder.laid_out else WHOLE
+        window = shown_window(view, encoder.laid_out)
         if (headings, window) not in galleries:
             galleries[headings, window] = _embed_gallery(encoder, catalog, headings, {**options, "window": window})
         queries = embed_catalog(encoder, catalog, "queries", view, **options)
@@ -114,7 +113,7 @@ def _embed_gallery(encoder: PictureEncoder, catalog: Catalog, headings: int, opt
     views = [View(name) for name in dict.fromkeys(catalog.column("view", "gallery").tolist())]
     turned = []
     for number in range(headings):
-        up_deg = 360.0 * number / headings
+        up_deg = None if headings == 1 else 360.0 * number / headings
         tables = [embed_catalog(encoder, catalog, "gallery", view, up_deg=up_deg, **options) for view in views]
         rows = [catalog.gallery_index[gallery_id] for table in tables for gallery_id in table.ids]
         turned.append(np.concatenate([table.matrix for table in tables])[np.argsort(rows)])

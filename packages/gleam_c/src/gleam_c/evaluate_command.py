@@ -12,6 +12,7 @@ from gleam_common.commands import run_function
 from gleam_common.errors import ConfigError
 from gleam_common.report.results_table import results_table
 from gleam_common.views import View, parse_view
+from gleam_common.window import WHOLE, shown_window
 
 from gleam_c.embed import embed_catalog
 from gleam_c.evaluate import evaluate_catalog
@@ -65,6 +66,8 @@ def embed(
     catalog: Path,
     out: Path,
     view: str = "satellite",
+    for_view: str = "map",
+    up_deg: float = 0.0,
     root: Path | None = None,
     device: str = "auto",
     overwrite: bool = False,
@@ -76,17 +79,26 @@ def embed(
         catalog: folder with gallery.parquet and queries.parquet.
         out: folder for the embeddings: a matrix, its ids and what made them.
         view: satellite for the tiles; uav, map, panorama or ground for queries.
+        for_view: of the queries that tiles are to be compared with; the encoder may show each view's part of a tile.
+        up_deg: heading in degrees, clockwise from north, that points up in the tiles.
         root: folder that the pictures' paths start from; the catalog itself by default.
         device: cpu, cuda, cuda:N, or auto (a GPU when there is one).
-        overwrite: replace embeddings in ``out`` that were made otherwise (true or false).
+        overwrite: replace embeddings in ``out`` that were made otherwise.
     """
-    which_view = parse_view(view)
+    which_view, encoder = parse_view(view), load_encoder(checkpoint)
+    is_tile = which_view is View.SATELLITE
+    if not is_tile and (up_deg or for_view != "map"):
+        raise ConfigError(
+            "--for-view and --up-deg are for tiles", value=view, fix="leave them out, or --view satellite"
+        )
     table = embed_catalog(
-        load_encoder(checkpoint),
+        encoder,
         Catalog.read(catalog, root),
-        "gallery" if which_view is View.SATELLITE else "queries",
+        "gallery" if is_tile else "queries",
         which_view,
         device=_device(device),
+        up_deg=up_deg or None,
+        window=shown_window(parse_view(for_view), encoder.laid_out) if is_tile else WHOLE,
     )
     table.write(out, overwrite=overwrite)
     print(f"{len(table.ids)} embeddings of {table.matrix.shape[1]} numbers: {out}")

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 import warnings
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import lightning as L  # noqa: N812
 import torch
-from gleam_common.artifacts import write_atomic
+from gleam_common.artifacts import write_atomic, write_json
 from gleam_common.datamodule import DataConfig, PairDataModule
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
 from gleam_c.encoder import Encoder, create_encoder, preset
 from gleam_c.loss import InfoNCE
 from gleam_c.module import ContrastiveModule
+from gleam_c.phase_folder import EpochCheckpoint, PhaseFolder
 from gleam_c.recipe import PhaseConfig, Recipe
 from gleam_c.run_log import JsonLinesLogger, PhaseProgress
 from gleam_c.strategy import create_strategy, full_state_dict
@@ -33,36 +34,7 @@ _NOISE = (
 )
 """Warnings that tell a user nothing, and why."""
 
-__all__ = ["PhaseFolder", "phase_data", "read_weights", "run_phase"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class PhaseFolder:
-    """Where a phase keeps its things inside a run."""
-
-    run: Path
-    name: str
-
-    @property
-    def weights(self) -> Path:
-        """Encoder and loss after the phase; its presence says that the phase is finished."""
-        return self.run / "checkpoints" / f"{self.name}.safetensors"
-
-    @property
-    def checkpoints(self) -> Path:
-        """Lightning's (or DeepSpeed's) checkpoints of the phase."""
-        return self.run / "checkpoints" / self.name
-
-    @property
-    def last_checkpoint(self) -> Path | None:
-        """The newest checkpoint to go on from."""
-        last = self.checkpoints / "last.ckpt"
-        return last if last.exists() else None
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether the phase has left its weights."""
-        return self.weights.is_file()
+__all__ = ["phase_data", "run_phase"]
 
 
 def run_phase(
@@ -76,7 +48,15 @@ def run_phase(
     """Train one phase from the weights ``start`` (None: from the seed) and return the weights it ends with.
 
     Every process calls it; rank 0 writes. A phase that was stopped goes on from its last checkpoint.
+
+    Raises:
+        KeyboardInterrupt: when it was stopped by hand.
     """
+    started, spent_s = time.perf_counter(), folder.spent_s
+
+    def elapsed_s() -> float:
+        return spent_s + time.perf_counter() - started
+
     module, data, total_steps = _prepare(recipe, phase, start)
     progress = PhaseProgress(title, total_steps, phase.batch_size)
     trainer = L.Trainer(
@@ -86,7 +66,7 @@ def run_phase(
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
         limit_val_batches=0,
-        callbacks=[progress, _checkpoint(folder), *callbacks],
+        callbacks=[progress, EpochCheckpoint(folder, elapsed_s), *callbacks],
         logger=[
             JsonLinesLogger(folder.run / "metrics.jsonl", phase.name),
             TensorBoardLogger(folder.run, name="tensorboard", version=phase.name),
@@ -95,17 +75,16 @@ def run_phase(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(module, datamodule=data, ckpt_path=folder.last_checkpoint)
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=folder.last_checkpoint)
+    except SystemExit:  # Lightning's answer to Ctrl-C
+        raise KeyboardInterrupt from None
     weights = full_state_dict(module)
     if trainer.is_global_zero:
+        write_json(folder.record, {"wall_s": round(elapsed_s(), 1), "steps": total_steps})
         with write_atomic(folder.weights) as file:
             file.write(save({name: value.contiguous() for name, value in sorted(weights.items())}))
     return weights
-
-
-def read_weights(folder: PhaseFolder) -> dict[str, Tensor]:
-    """Return what :func:`run_phase` returned when the phase finished."""
-    return load_file(folder.weights)
 
 
 def phase_data(recipe: Recipe, phase: PhaseConfig, encoder: Encoder) -> PairDataModule:
@@ -161,14 +140,3 @@ def _hardware(recipe: Recipe, phase: PhaseConfig) -> dict[str, Any]:
         "precision": config.precision,
         "gradient_clip_val": config.gradient_clip or None,
     }
-
-
-def _checkpoint(folder: PhaseFolder) -> ModelCheckpoint:
-    return ModelCheckpoint(
-        dirpath=folder.checkpoints,
-        filename="last",
-        save_top_k=1,
-        every_n_epochs=1,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )

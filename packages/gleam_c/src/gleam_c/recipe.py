@@ -106,6 +106,11 @@ class PhaseConfig:
                 raise ConfigError(
                     f"phase {self.name!r} asks for satellite queries; tiles are the gallery of every phase"
                 )
+        for view, weight in self.weights.items():
+            if view not in self.views or not 0 < weight < 100:
+                raise ConfigError(
+                    f"weight of view {view} in phase {self.name!r}", value=weight, allowed=f"over 0, for {self.views}"
+                )
         if self.epochs < 1 or self.batch_size < 2:
             raise ConfigError(
                 f"phase {self.name!r}: epochs {self.epochs}, batch size {self.batch_size}",

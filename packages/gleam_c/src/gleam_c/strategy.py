@@ -24,7 +24,7 @@ PRECISIONS = ("32-true", "bf16-mixed", "bf16-true", "16-mixed")
 
 @dataclass(frozen=True, kw_only=True)
 class TrainerConfig:
-    """Where and how a recipe runs; the trainer overlays in ``configs/trainer`` replace it.
+    """Where and how a recipe runs; the overlays in ``configs/trainer`` change single fields.
 
     Args:
         strategy: ``deepspeed`` (ZeRO), ``ddp`` or ``single`` (one process).

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import torch
 import yaml
 from gleam_common.artifacts import Stage, open_stage, read_json, write_atomic, write_json
 from gleam_common.catalog import Catalog
+from gleam_common.errors import ArtifactError
 from gleam_common.report.page import write_report
 from gleam_common.report.results_table import results_table
 from gleam_common.synthcity.baseline import colour_recall
@@ -23,7 +23,8 @@ from gleam_c.encoder import Encoder, create_encoder, preset
 from gleam_c.evaluate import evaluate_catalog, write_predictions
 from gleam_c.model_card import model_card
 from gleam_c.model_folder import load_encoder, save_encoder
-from gleam_c.phases import PhaseFolder, phase_data, read_weights, run_phase
+from gleam_c.phase_folder import PhaseFolder, read_weights
+from gleam_c.phases import phase_data, run_phase
 from gleam_c.recipe import Recipe
 from gleam_c.run_log import read_curves
 from gleam_c.validation import ValidationRecall
@@ -43,7 +44,6 @@ def train(recipe: Recipe, out: Path, *, overwrite: bool = False) -> None:
         ArtifactError: when ``out`` holds a run of another recipe, unless ``overwrite``.
         DataError: when the catalog or a split of it is missing.
     """
-    started = time.perf_counter()
     encoder = create_encoder(preset(recipe.encoder, {**recipe.encoder_overrides, "pretrained": False}))
     if _is_first_process():
         _make_world(recipe)
@@ -52,6 +52,8 @@ def train(recipe: Recipe, out: Path, *, overwrite: bool = False) -> None:
         catalog.select(split=split)
     for phase in recipe.phases:
         phase_data(recipe, phase, encoder).steps_per_epoch(recipe.trainer.processes)
+    if _is_first_process():
+        _check_pictures(recipe, catalog, encoder)
     stage = _open_run(recipe, out, overwrite) if _is_first_process() else None
     if stage is not None and stage.is_complete:
         print(results_table(read_json(out / "results.json")))
@@ -60,7 +62,7 @@ def train(recipe: Recipe, out: Path, *, overwrite: bool = False) -> None:
     weights = _run_phases(recipe, catalog, out)
     if stage is not None:
         torch.set_num_threads(recipe.trainer.processes * recipe.trainer.threads_per_process)
-        _finish(recipe, catalog, out, weights, started)
+        _finish(recipe, catalog, out, weights)
         stage.finish(_PRODUCTS)
 
 
@@ -69,10 +71,25 @@ def _is_first_process() -> bool:
 
 
 def _make_world(recipe: Recipe) -> None:
-    if recipe.world is not None:
-        from gleam_common.synthcity.build import build_world
+    if recipe.world is None:
+        return
+    from gleam_common.synthcity.build import build_world
 
+    try:
         build_world(recipe.world, recipe.catalog)
+    except ArtifactError as error:
+        raise ArtifactError(
+            f"the recipe's world cannot be made in {recipe.catalog} ({error})",
+            fix=f"remove {recipe.catalog}, choose another folder with `--catalog`, or train on what is there with "
+            "`--world null`",
+        ) from error
+
+
+def _check_pictures(recipe: Recipe, catalog: Catalog, encoder: Encoder) -> None:
+    """Meet missing headings and bad pictures while there is one process, which can say so in one line."""
+    catalog.check_pictures()
+    for phase in recipe.phases:
+        _ = phase_data(recipe, phase, encoder).dataset
 
 
 def _open_run(recipe: Recipe, out: Path, overwrite: bool) -> Stage:
@@ -139,14 +156,15 @@ def _first_phase(recipe: Recipe, catalog: Catalog, out: Path) -> dict[str, Any]:
     return results
 
 
-def _finish(recipe: Recipe, catalog: Catalog, out: Path, weights: dict[str, Tensor], started: float) -> None:
+def _finish(recipe: Recipe, catalog: Catalog, out: Path, weights: dict[str, Tensor]) -> None:
     """Write the model, the results and the report, and say where they are."""
     encoder = _encoder(recipe, weights)
+    folders = [PhaseFolder(run=out, name=phase.name) for phase in recipe.phases]
     extra: dict[str, Any] = {"baseline": colour_recall(catalog, recipe.test_split), "recipe_seed": recipe.seed}
     if len(recipe.phases) > 1:
         extra["phase1"] = _first_phase(recipe, catalog, out)
     evaluation = _evaluate(recipe, catalog, encoder, None, **extra)
-    evaluation.results["training_wall_s"] = round(time.perf_counter() - started, 1)
+    evaluation.results["training_wall_s"] = round(sum(read_json(folder.record)["wall_s"] for folder in folders), 1)
     state = {name[8:]: value for name, value in weights.items() if name.startswith("encoder.")}
     save_encoder(out / "model", encoder.config, state, model_card(recipe, evaluation.results))
     load_encoder(out / "model")

@@ -23,7 +23,7 @@ from gleam_common.catalog_schema import GALLERY, GALLERY_REQUIRED, QUERIES, QUER
 from gleam_common.errors import ConfigError, DataError
 from gleam_common.images import check_picture
 from gleam_common.progress import progress
-from gleam_common.row_lists import RowLists, padded
+from gleam_common.row_lists import RowLists
 from gleam_common.views import View, parse_view
 
 __all__ = ["GALLERY_FILE", "QUERIES_FILE", "Catalog", "RowLists", "Which"]
@@ -149,10 +149,6 @@ class Catalog:
     def query_semi_positives(self) -> RowLists:
         """Return the gallery rows of each query's semi-positives (overlapping tiles)."""
         return self._row_lists("semi_positives")
-
-    def related_rows(self) -> npt.NDArray[np.int64]:
-        """Return int64 (Q, R): gallery rows of positives, then semi-positives, of each query; filled with -1."""
-        return padded(self.query_positives(), self.query_semi_positives())
 
     def gallery_latlon(self) -> npt.NDArray[np.float64]:
         """Return float64 (G, 2): latitude and longitude of each tile's centre in degrees, NaN where unknown."""

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import version
+from inspect import signature
 from typing import Any
 
 from gleam_common.errors import ConfigError, GleamError
@@ -46,23 +47,52 @@ def dispatch(program: str, about: str, commands: Mapping[str, Command], argument
     return 0
 
 
-def run_function(function: Any, program: str, arguments: Sequence[str], **settings: Any) -> Any:
+def run_function(function: Any, program: str, arguments: Sequence[str], first: str = "") -> Any:
     """Parse ``arguments`` by the typed signature and docstring of ``function`` and call it.
+
+    Dashes stand for underscores, and an option that is true or false means true where it stands alone.
+
+    Args:
+        function: whose parameters are the options.
+        program: its name in messages.
+        arguments: as typed.
+        first: the option that a first word without dashes is the value of.
 
     Raises:
         ConfigError: for an unknown or malformed option, with jsonargparse's reason.
     """
     from jsonargparse import ArgumentError, ArgumentParser
 
-    parser = ArgumentParser(prog=program, exit_on_error=False, **settings)
+    parser = ArgumentParser(prog=program, exit_on_error=False)
     parser.add_function_arguments(function)
+    flags = [
+        name for name, parameter in signature(function).parameters.items() if parameter.annotation in (bool, "bool")
+    ]
     try:
-        options = parser.parse_args(list(arguments))
+        options = parser.parse_args(_spelled_out(arguments, flags, first))
     except (ArgumentError, TypeError, ValueError) as error:
         raise ConfigError(_one_line(error), fix=f"see `{program} --help`") from error
     values = parser.instantiate(options).as_dict()
     values.pop("config", None)
     return function(**values)
+
+
+def _spelled_out(arguments: Sequence[str], flags: Sequence[str], first: str) -> list[str]:
+    """Return arguments as jsonargparse wants them: named, with underscores, and with a value after each flag."""
+    words = list(arguments)
+    if first and words and not words[0].startswith("-"):
+        words.insert(0, f"--{first}")
+    named = [_underscored(word) if word.startswith("--") else word for word in words]
+    following = [*named, ""][1:]
+    return [
+        f"{word}=true" if word[2:] in flags and next_word not in ("true", "false") else word
+        for word, next_word in zip(named, following, strict=True)
+    ]
+
+
+def _underscored(option: str) -> str:
+    name, equals, value = option[2:].partition("=")
+    return f"--{name.replace('-', '_')}{equals}{value}"
 
 
 def _one_line(error: BaseException) -> str:

@@ -116,40 +116,16 @@ def stats(folder: Path, as_json: bool = False) -> None:
     print(f"{summary['semi_positives_per_query']:.2f} semi-positives for each query")
 
 
-def _spelled_out(arguments: Sequence[str], flags: Sequence[str], first: str = "") -> list[str]:
-    """Return arguments as jsonargparse wants them: named, with underscores, and with a value after each flag.
-
-    Args:
-        arguments: as typed.
-        flags: options that mean "true" when they stand alone.
-        first: the option that a first word without dashes is the value of.
-    """
-    words = list(arguments)
-    if first and words and not words[0].startswith("-"):
-        words.insert(0, f"--{first}")
-    named = [_underscored(word) if word.startswith("--") else word for word in words]
-    following = [*named, ""][1:]
-    return [
-        f"{word}=true" if word[2:] in flags and next_word not in ("true", "false") else word
-        for word, next_word in zip(named, following, strict=True)
-    ]
-
-
-def _underscored(option: str) -> str:
-    name, equals, value = option[2:].partition("=")
-    return f"--{name.replace('-', '_')}{equals}{value}"
-
-
 def synth_command(arguments: Sequence[str]) -> None:
     """``gleam-data synth [--out DIR] [--seed 1] ...``."""
-    run_function(synth, "gleam-data synth", _spelled_out(arguments, ["overwrite"]))
+    run_function(synth, "gleam-data synth", arguments)
 
 
 def check_command(arguments: Sequence[str]) -> None:
     """``gleam-data check DIR [--root DIR]``."""
-    run_function(check, "gleam-data check", _spelled_out(arguments, [], first="folder"))
+    run_function(check, "gleam-data check", arguments, first="folder")
 
 
 def stats_command(arguments: Sequence[str]) -> None:
     """``gleam-data stats DIR [--as-json]``."""
-    run_function(stats, "gleam-data stats", _spelled_out(arguments, ["as_json"], first="folder"))
+    run_function(stats, "gleam-data stats", arguments, first="folder")

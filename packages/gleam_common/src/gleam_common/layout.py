@@ -46,7 +46,7 @@ def lay_out(picture: Picture, view: View, size: tuple[int, int]) -> Picture:
     """Return a picture (H, W, 3) laid out like its window of a tile 120 m wide, at ``size`` (height, width).
 
     Panorama and ground photo (75 degrees wide, level): up to 37 m away, a pixel shows the ground at its distance for a
-    camera at eye height over flat ground; beyond, what stands there, up to 30 degrees above the horizon. UAV: the
+    camera at eye height over flat ground; beyond, what stands there, up to 12 degrees above the horizon. UAV: the
     ground around the point that the camera looks at, 144 m wide there, from 160 m away. What a picture does not see is
     black.
 

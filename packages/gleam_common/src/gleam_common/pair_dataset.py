@@ -21,7 +21,7 @@ from gleam_common.picture_store import Pictures, open_pictures
 from gleam_common.sampling import SampleKey
 from gleam_common.transforms import TrainFrame, ViewSizes, normalise, store_size, train_arrays
 from gleam_common.views import View
-from gleam_common.window import WHOLE, Window, window_of
+from gleam_common.window import Window, shown_window
 
 __all__ = ["PairBatch", "PairCollate", "PairDataset", "PairSample"]
 
@@ -88,7 +88,7 @@ class PairDataset(Dataset[PairSample]):
         self.pairs, self.sizes, self.augment, self.seed = pairs, sizes, augment, seed
         self._views = [View(name) for name in catalog.column("view")]
         tile_paths = [catalog.root / path for path in catalog.column("path", "gallery")]
-        self._windows = {view: window_of(view) if view in self._laid_out else WHOLE for view in catalog.views}
+        self._windows = {view: shown_window(view, self._laid_out) for view in catalog.views}
         self._tiles: dict[Window, Pictures] = {
             window: open_pictures(tile_paths, store_size(sizes[View.SATELLITE], window), cache, "tiles")
             for window in set(self._windows.values())

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gleam_common.catalog import Catalog
-from gleam_common.row_lists import RowLists
+from gleam_common.overlaps import overlapping_tiles
+from gleam_common.row_lists import RowLists, padded
 from gleam_common.views import View
 
 __all__ = ["VIEW_CODES", "Pairs", "make_pairs"]
@@ -24,7 +25,8 @@ class Pairs:
     """One pair for each query, in the catalog's order.
 
     ``view`` (Q,) view codes; ``place`` (Q,): pairs of one place share a place_id or a tile; ``tiles``: gallery rows to
-    draw a pair's tile from; ``related`` (Q, R): gallery rows that are no negatives, filled with -1.
+    draw a pair's tile from; ``related`` (Q, R): gallery rows that are no negatives (positives, semi-positives,
+    tiles that overlap a pair's tile), filled with -1.
     """
 
     view: Ints
@@ -46,7 +48,9 @@ def make_pairs(catalog: Catalog) -> Pairs:
     tiles = _own_tiles(catalog.query_positives(), place, place_of_tile)
     view = np.array([VIEW_CODES[View(name)] for name in catalog.column("view")], dtype=np.int64)
     joined = _join(place.astype(np.int64), tiles, len(catalog.gallery))
-    return Pairs(view=view, place=joined, tiles=tiles, related=catalog.related_rows())
+    around = overlapping_tiles(catalog, tiles)
+    related = padded(catalog.query_positives(), catalog.query_semi_positives(), around)
+    return Pairs(view=view, place=joined, tiles=tiles, related=related)
 
 
 def _own_tiles(positives: RowLists, place: npt.NDArray[np.intp], place_of_tile: npt.NDArray[np.intp]) -> RowLists:

@@ -43,7 +43,7 @@ def picture_loader(
     mean: Sequence[float] = IMAGENET_MEAN,
     std: Sequence[float] = IMAGENET_STD,
     cache: Path | None = None,
-    up_deg: float = 0.0,
+    up_deg: float | None = None,
     window: Window = WHOLE,
     laid_out: View | None = None,
     rank: int = 0,
@@ -61,7 +61,7 @@ def picture_loader(
         mean: per channel in [0, 1].
         std: per channel in [0, 1].
         cache: folder for decoded pictures; without one they are decoded each time.
-        up_deg: heading in degrees that points up in the pictures, which are north-up on disk.
+        up_deg: heading in degrees that the pictures, north-up on disk, are turned to; None leaves them.
         window: part of the turned pictures that is shown.
         laid_out: the view of the pictures if they are to be laid out like tiles (:mod:`gleam_common.layout`).
         rank: of this process, which takes every ``world_size``-th picture beginning with its own number; ``rows`` tell
@@ -79,11 +79,11 @@ def picture_loader(
     if view is not None:
         rows = np.flatnonzero(catalog.column("view", which) == str(parse_view(view)))
     paths = [catalog.root / path for path in catalog.column("path", which)[rows]]
-    is_moved = bool(up_deg) or window != WHOLE
+    is_moved = up_deg is not None or window != WHOLE
     kept_at = store_size(size, window) if is_moved else size
     pictures = open_pictures(paths, kept_at, cache, f"{which}_{view or 'all'}", laid_out)
     ids = catalog.gallery_ids if which == "gallery" else catalog.query_ids
-    dataset = _Pictures(pictures, np.arange(rank, len(rows), world_size), size, up_deg, window, is_moved)
+    dataset = _Pictures(pictures, np.arange(rank, len(rows), world_size), size, up_deg or 0.0, window, is_moved)
     collate = _PictureCollate([ids[row] for row in rows], rows, mean, std)
     return PlainLoader(dataset, workers=workers, batch_size=batch_size, collate_fn=collate)
 

@@ -41,14 +41,18 @@ def hardware() -> dict[str, Any]:
 
 def commit(folder: Path | None = None) -> str | None:
     """Return the commit of the code (or of ``folder``), with ``-dirty`` when files differ; None outside git."""
-    where = folder or Path(__file__).parent
+    if folder is None:
+        # Installed into somebody's project, git would name that project's commit.
+        if _git(Path(__file__).parent, "ls-files", "--error-unmatch", Path(__file__).name) is None:
+            return None
+        folder = Path(__file__).parent
+    return _git(folder, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
+
+
+def _git(folder: Path, *words: str) -> str | None:
     try:
         found = subprocess.run(
-            ["git", "-C", str(where), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
+            ["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=20, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -6,6 +6,7 @@ picture are ``u`` from -1 (left) to 1 (right) and ``v`` from -1 (top) to 1 (bott
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -14,26 +15,25 @@ import numpy.typing as npt
 
 from gleam_common.views import View
 
-__all__ = ["WHOLE", "Rectangle", "Sector", "Window", "unit_grid", "window_of"]
+__all__ = ["WHOLE", "Rectangle", "Sector", "Window", "shown_window", "unit_grid", "window_of"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rectangle:
-    """A square part: ``scale`` of the tile's side, its middle ``ahead`` half sides up."""
+    """The square in the middle of a tile, ``scale`` of its side."""
 
     scale: float = 1.0
-    ahead: float = 0.0
 
     @property
     def matrix(self) -> Floats:
         """From (u, v, 1) to (right, down) in the tile, (2, 3)."""
-        return np.array([[self.scale, 0, 0], [0, self.scale, -self.ahead]])
+        return np.array([[self.scale, 0, 0], [0, self.scale, 0]])
 
     def locate(self, u: Floats, v: Floats) -> tuple[Floats, Floats]:
         """Return (right, up) in the tile."""
-        return self.scale * u, self.ahead - self.scale * v
+        return self.scale * u, -self.scale * v
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +78,11 @@ def window_of(view: View) -> Window:
     A panorama shows little beyond 33 m of a tile 120 m wide; a ground photo the sector ahead, from 3 to 48 m.
     """
     return _WINDOWS.get(view, WHOLE)
+
+
+def shown_window(view: View, laid_out: Container[View]) -> Window:
+    """Return the part of a tile that queries of ``view`` are compared with, by an encoder that lays out some views."""
+    return window_of(view) if view in laid_out else WHOLE
 
 
 def unit_grid(size: tuple[int, int]) -> tuple[Floats, Floats]:

@@ -77,7 +77,8 @@ def positive_ranks(
         ignored: gallery rows to take out of a query's ranking (junk, semi-positives); a positive always stays.
         no_positive: a query without positives is an error (``raise``) or never found (``miss``).
         query_chunk: queries in a block.
-        gallery_chunk: tiles in a block; a block of scores takes ``4 * query_chunk * gallery_chunk`` bytes.
+        gallery_chunk: embeddings of tiles in a block, at least one tile's; a block of scores takes
+            ``4 * query_chunk * gallery_chunk`` bytes.
 
     Raises:
         DataError: NaN or infinity in the embeddings, shapes that do not fit, a row outside the gallery, or a query
@@ -93,7 +94,7 @@ def positive_ranks(
     with _bar(query.shape[0], "ranking") as bar:
         for part in _blocks(query.shape[0], query_chunk):
             at_least = _Counter(query[part], gallery, _part(positives, part), tie)
-            for tiles in _blocks(gallery.shape[0], gallery_chunk):
+            for tiles in _blocks(gallery.shape[0], max(1, gallery_chunk // gallery.shape[1])):
                 at_least.add(gallery[tiles], tiles.start, _part(hidden, part))
             blocks.append(at_least.ranks())
             bar.update(part.stop - part.start)
@@ -161,7 +162,7 @@ def top_k(
         for part in _blocks(query.shape[0], query_chunk):
             scores_qk = torch.empty(part.stop - part.start, 0, device=query.device)
             rows_qk = torch.empty(part.stop - part.start, 0, dtype=torch.int64, device=query.device)
-            for tiles in _blocks(gallery.shape[0], gallery_chunk):
+            for tiles in _blocks(gallery.shape[0], max(1, gallery_chunk // gallery.shape[1])):
                 block = _scores(query[part].float(), gallery[tiles])
                 best = block.topk(min(k, block.shape[1]), dim=1)
                 scores_qk = torch.cat([scores_qk, best.values], dim=1)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from gleam_common.catalog import Catalog, Which
 from gleam_common.images import load_array
+from gleam_common.metrics.ranking import top_k
 from gleam_common.progress import progress
 from gleam_common.views import QUERY_VIEWS
 
@@ -35,7 +36,7 @@ def colour_recall(catalog: Catalog, split: str = "test") -> dict[str, float]:
     """
     chosen = catalog.select(split=split)
     tiles, pictures = _features(chosen, "gallery"), _features(chosen, "queries")
-    nearest = (pictures @ tiles.T).argmax(axis=1)
+    nearest = top_k(pictures, tiles, 1)[0][:, 0]
     found = np.array([int(tile) in rows for tile, rows in zip(nearest, chosen.query_positives(), strict=True)])
     views = chosen.column("view")
     recall = {str(view): float(found[views == view].mean()) for view in QUERY_VIEWS if (views == view).any()}
