@@ -92,7 +92,7 @@ def _chunks(config: WorldConfig) -> list[Chunk]:
 
 def _render(chunks: Sequence[Chunk], config: WorldConfig, out: Path, workers: int) -> None:
     each = 1 + len(QUERY_VIEWS) * config.shots
-    todo = [chunk for chunk in chunks if not (out / chunk.part).exists()]
+    todo = [chunk for chunk in chunks if not _is_done(chunk, out)]
     total = sum(chunk.stop - chunk.first for chunk in chunks) * each
     done = total - sum(chunk.stop - chunk.first for chunk in todo) * each
     with progress(total=total, initial=done, desc="SynthCity", unit="picture", smoothing=0.1) as bar:
@@ -100,6 +100,14 @@ def _render(chunks: Sequence[Chunk], config: WorldConfig, out: Path, workers: in
             render_chunks(todo, config, out, bar.update)
         else:
             render_in_processes(todo, config, out, workers, bar.update)
+
+
+def _is_done(chunk: Chunk, out: Path) -> bool:
+    """Whether a chunk's rows and every picture that they name are there."""
+    if not (out / chunk.part).exists():
+        return False
+    rows = read_json(out / chunk.part)
+    return all((out / row["path"]).exists() for row in (*rows["gallery"], *rows["queries"]))
 
 
 def _finish(chunks: Sequence[Chunk], stage: Stage) -> None:
@@ -112,7 +120,7 @@ def _finish(chunks: Sequence[Chunk], stage: Stage) -> None:
     with write_atomic(out / FACTS_FILE) as file:
         pq.write_table(pa.Table.from_pylist(facts, schema=FACTS_SCHEMA), file, compression="zstd")
     write_json(out / CITIES_FILE, tables["cities"])
-    for left in (out / "images").rglob(".*.partial"):
+    for left in out.rglob(".*.partial"):
         left.unlink()  # of a process that was killed while it wrote
     pictures = [row["path"] for row in (*gallery, *queries)]
     stage.finish([GALLERY_FILE, QUERIES_FILE, FACTS_FILE, CITIES_FILE, *pictures])

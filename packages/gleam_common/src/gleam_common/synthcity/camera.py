@@ -32,6 +32,8 @@ SIZES_PX: dict[View, tuple[int, int]] = {
 _SATELLITE_HEIGHT_M = 400.0
 _OFF_CENTRE_M = 15.0
 _STREAM = 7001
+_SIGHT_M = 30.0
+_FREE_SIGHT_M = 18.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,17 +120,28 @@ def _draw_uav(rng: np.random.Generator, city: City, place: Place, base: Camera) 
 
 
 def _draw_ground(rng: np.random.Generator, city: City, place: Place, base: Camera) -> Camera:
+    """Somebody who looks at something: of twelve headings the first with a free sight, else the freest."""
     jitter_x_m, jitter_y_m = rng.uniform(-0.7, 0.7, 2)
     x_m, y_m = place.stand_x_m + float(jitter_x_m), place.stand_y_m + float(jitter_y_m)
     camera = _standing(base, x_m, y_m, float(rng.uniform(1.5, 2.0)), fov_deg=float(rng.uniform(60.0, 90.0)))
-    for attempt in range(6):
-        heading_deg = float(rng.uniform(0.0, 360.0))
-        ahead_m = (18.0, 18.0, 14.0, 12.0, 8.0, 8.0)[attempt]
-        heading = math.radians(heading_deg)
-        sight = shapely.LineString([(x_m, y_m), (x_m + ahead_m * math.sin(heading), y_m + ahead_m * math.cos(heading))])
-        if not _building_near(city, sight, 1.0, above_m=0.0):
-            break
-    return replace(camera, heading_deg=heading_deg, pitch_deg=float(rng.uniform(-2.0, 2.0)))
+    heading_deg = rng.uniform(0.0, 360.0, 12)
+    sight_m = _sights(city, x_m, y_m, heading_deg)
+    free = np.flatnonzero(sight_m > _FREE_SIGHT_M)
+    chosen = free[0] if len(free) else np.argmax(sight_m)
+    return replace(camera, heading_deg=float(heading_deg[chosen]), pitch_deg=float(rng.uniform(-2.0, 2.0)))
+
+
+def _sights(city: City, x_m: float, y_m: float, heading_deg: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return how far one sees in metres, at most ``_SIGHT_M``, as a mean of three directions around each heading."""
+    bearing = np.radians(heading_deg[:, None] + np.array([-20.0, 0.0, 20.0]))
+    ends = np.stack([x_m + _SIGHT_M * np.sin(bearing), y_m + _SIGHT_M * np.cos(bearing)], axis=-1)
+    starts = np.broadcast_to((x_m, y_m), ends.shape)
+    lines = np.asarray(shapely.linestrings(np.stack([starts, ends], axis=-2).reshape(-1, 2, 2)), dtype=object)
+    line, block = city.sight_blocks.query(lines, predicate="intersects")
+    hits = shapely.intersection(lines[line], city.sight_blocks.geometries[block])
+    sight_m = np.full(len(lines), _SIGHT_M)
+    np.minimum.at(sight_m, line, shapely.distance(hits, shapely.Point(x_m, y_m)))
+    return np.asarray(sight_m.reshape(bearing.shape).mean(axis=1))
 
 
 def _building_near(city: City, shape: shapely.Geometry, distance_m: float, above_m: float) -> bool:

@@ -116,6 +116,7 @@ def _describe(item: Item, picture: Picture, pixels: int, across_W: Floats, down_
     camera = picture.camera
     is_round = camera.view is View.PANORAMA
     col, row = _middle(across_W, is_round), _mean(down_H)
+    colour, roof_colour = _colours(item, picture)
     rows = np.flatnonzero(down_H)
     x0, x1 = _extent(across_W, is_round)
     box = (x0, int(rows[0]), x1, int(rows[-1]) + 1)
@@ -126,14 +127,29 @@ def _describe(item: Item, picture: Picture, pixels: int, across_W: Floats, down_
         name_en=item.name.en if item.name else "",
         name_zh=item.name.zh if item.name else "",
         detail=_detail(item),
-        colour=item.colour,
-        roof_colour=item.roof_colour if isinstance(item, Building) else "",
+        colour=colour,
+        roof_colour=roof_colour,
         share=pixels / picture.items.size,
         box=box,
         side=side,
         image_side=_image_side(col / camera.width_px, row / camera.height_px),
         distance_m=_distance_m(item, camera),
     )
+
+
+def _colours(item: Item, picture: Picture) -> tuple[str, str]:
+    """Return the item's colour and, of a building, its roof's, as far as this picture can show them.
+
+    A map's style draws all alike; a tile shows no facade, an eye on the ground no flat roof, and snow hides any roof.
+    """
+    view = picture.camera.view
+    if view is View.MAP:
+        return "", ""
+    if not isinstance(item, Building):
+        return item.colour, ""
+    from_ground = view in (View.GROUND, View.PANORAMA)
+    hides_roof = picture.snow > 0 or (from_ground and item.roof == "flat")
+    return "" if view is View.SATELLITE else item.colour, "" if hides_roof else item.roof_colour
 
 
 def _mean(weights: Floats) -> float:
@@ -153,11 +169,11 @@ def _middle(across_W: Floats, is_round: bool) -> float:
 def _extent(across_W: Floats, is_round: bool) -> tuple[int, int]:
     """First and last column plus one; in a panorama the shortest arc that holds all, which may cross the seam."""
     columns, width = np.flatnonzero(across_W), len(across_W)
-    if not (is_round and across_W[0] and across_W[-1]) or len(columns) == width:
-        return int(columns[0]), int(columns[-1]) + 1
-    gaps = np.diff(columns)
-    widest = int(np.argmax(gaps))
-    return int(columns[widest + 1]), int(columns[widest]) + 1
+    gaps = np.diff(columns, append=columns[0] + width)  # the last one runs across the seam
+    widest = int(np.argmax(gaps)) if is_round else len(columns) - 1
+    if is_round and len(columns) == width:
+        return 0, width
+    return int(columns[(widest + 1) % len(columns)]), int(columns[widest]) + 1
 
 
 def _side(camera: Camera, item: Item, picture: Picture, col: float, row: float, across_W: Floats) -> str:
@@ -170,15 +186,31 @@ def _side(camera: Camera, item: Item, picture: Picture, col: float, row: float, 
     if camera.view is View.GROUND:
         focal_px = camera.width_px / 2 / math.tan(math.radians(camera.fov_deg) / 2)
         return _compass(camera.heading_deg + math.degrees(math.atan2(col + 0.5 - camera.width_px / 2, focal_px)))
-    ground = pixel_to_ground(camera, col + 0.5, row + 0.5)
-    if ground is None:
+    at, is_at_target = _on_ground(camera, item, picture, col, row)
+    if at is None:
         return _compass(camera.heading_deg)
-    east, north = ground[0] - camera.target_x_m, ground[1] - camera.target_y_m
-    on_axis = picture.items[camera.height_px // 2, camera.width_px // 2] == item.item_id
+    east, north = at[0] - camera.target_x_m, at[1] - camera.target_y_m
     near_m = _CENTRE_SHARE * (camera.extent_m or 120.0)
-    if on_axis or math.hypot(east, north) < near_m:
+    if is_at_target or math.hypot(east, north) < near_m:
         return "centre"
     return _compass(math.degrees(math.atan2(east, north)))
+
+
+def _on_ground(
+    camera: Camera, item: Item, picture: Picture, col: float, row: float
+) -> tuple[tuple[float, float] | None, bool]:
+    """Return where an item is that a tile, a map or a UAV shows, and whether that is the picture's ground point.
+
+    What rises above the ground is seen from a UAV in front of the ground behind it, so its own plan position counts;
+    of roads and areas, it is the part that is seen.
+    """
+    if camera.view is View.UAV and isinstance(item, Building):
+        inside = shapely.contains_xy(item.footprint, camera.target_x_m, camera.target_y_m)
+        return (item.footprint.centroid.x, item.footprint.centroid.y), bool(inside)
+    if camera.view is View.UAV and isinstance(item, Tree | Thing):
+        return (item.x_m, item.y_m), False
+    on_axis = picture.items[camera.height_px // 2, camera.width_px // 2] == item.item_id
+    return pixel_to_ground(camera, col + 0.5, row + 0.5), bool(on_axis)
 
 
 def _compass(bearing_deg: float) -> str:

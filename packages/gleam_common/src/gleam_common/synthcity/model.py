@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
+import numpy as np
+import shapely
 from shapely.geometry import LineString, Polygon
 
 from gleam_common.geo import LatLon, LocalFrame
@@ -25,6 +27,7 @@ __all__ = [
     "Rail",
     "Road",
     "Tree",
+    "has_low_crown",
 ]
 
 
@@ -127,6 +130,11 @@ class Tree(Item):
     species: str
 
 
+def has_low_crown(tree: Tree) -> bool:
+    """Whether a person beside the trunk stands in leaves: conifers, and broadleaf trees under 6 m."""
+    return tree.species == "conifer" or tree.height_m < 6.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """A tile of the lattice and the spot in it from which it is looked at.
@@ -171,6 +179,14 @@ class City:
     def frame(self) -> LocalFrame:
         """Local metres of this city."""
         return LocalFrame(origin=self.origin)
+
+    @cached_property
+    def sight_blocks(self) -> shapely.STRtree:
+        """What an eye near the ground cannot look through: buildings, trunks, and crowns that hang low."""
+        trees = [(tree.x_m, tree.y_m, tree.radius_m if has_low_crown(tree) else 0.4) for tree in self.trees]
+        x_m, y_m, radius_m = np.array(trees, dtype=np.float64).reshape(-1, 3).T
+        crowns = shapely.buffer(shapely.points(x_m, y_m), radius_m, quad_segs=2)
+        return shapely.STRtree([*(building.footprint for building in self.buildings), *crowns])
 
     @cached_property
     def items(self) -> dict[int, Item]:

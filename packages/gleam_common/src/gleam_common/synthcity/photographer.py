@@ -56,7 +56,7 @@ class Studio:
         camera = draw_camera(self.city, place, shot.view, shot.seed)
         if shot.view is View.MAP:
             return draw_map(self.city, camera, shot.seed)
-        return self._scene.render(camera, draw_weather(shot.view, shot.seed), shot.seed)
+        return self._scene.render(camera, draw_weather(shot.view, shot.seed, self.city.origin.lat), shot.seed)
 
 
 def encode_jpeg(rgb: npt.NDArray[np.uint8], quality: int) -> bytes:

@@ -68,6 +68,7 @@ class Picture:
         view: which of the five views.
         camera: where it was taken from.
         dynamic: cars and furniture that exist in this picture only, by number from ``DYNAMIC_ID_BASE``.
+        snow: share of ground and roofs under snow.
     """
 
     rgb: npt.NDArray[np.uint8]
@@ -75,3 +76,4 @@ class Picture:
     view: View
     camera: Camera
     dynamic: dict[int, Thing] = field(default_factory=dict)
+    snow: float = 0.0

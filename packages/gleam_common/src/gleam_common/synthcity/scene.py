@@ -94,6 +94,7 @@ class Scene:
             view=camera.view,
             camera=camera,
             dynamic={} if things is None else things.items,
+            snow=weather.snow,
         )
 
     def _scenery(self, camera: Camera, things: Dynamic | None, light: Light) -> Scenery:

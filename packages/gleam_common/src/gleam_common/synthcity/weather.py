@@ -12,6 +12,7 @@ from gleam_common.views import View
 __all__ = ["Season", "Sensor", "Weather", "draw_weather"]
 
 _STREAM = 7002
+_SNOW_LAT = 25.0
 
 
 class Season(StrEnum):
@@ -73,8 +74,10 @@ class Weather:
     sensor: Sensor
 
 
-def draw_weather(view: View, seed: int) -> Weather:
-    """Return the weather of one picture. Satellite tiles are taken in clear air, at any season, without clouds."""
+def draw_weather(view: View, seed: int, lat: float = 50.0) -> Weather:
+    """Return the weather of one picture at latitude ``lat``: south of the equator the sun stands in the north, and no
+    snow lies in the tropics. Satellite tiles are taken in clear air, at any season, without clouds.
+    """
     rng = np.random.default_rng([seed, _STREAM, list(View).index(view)])
     season = list(Season)[int(rng.choice(4, p=[0.27, 0.33, 0.23, 0.17]))]
     clear = view is View.SATELLITE or rng.random() < 0.62
@@ -84,14 +87,16 @@ def draw_weather(view: View, seed: int) -> Weather:
     highest = {Season.SUMMER: 66.0, Season.WINTER: 34.0}.get(season, 54.0)
     far_m = {View.SATELLITE: 9000.0, View.UAV: 6000.0}.get(view, 2500.0)
     near_m = {View.SATELLITE: 3000.0, View.UAV: 600.0}.get(view, 180.0)
+    can_snow = season is Season.WINTER and abs(lat) > _SNOW_LAT
+    azimuth_deg = float(rng.uniform(75.0, 285.0))
     return Weather(
         season=season,
-        sun_azimuth_deg=float(rng.uniform(75.0, 285.0)),
+        sun_azimuth_deg=azimuth_deg if lat >= 0 else (180.0 - azimuth_deg) % 360.0,
         sun_elevation_deg=float(rng.uniform(lowest, highest)),
         sun_strength=strength,
         cloud_cover=float(rng.uniform(0.0, 0.5) if clear else rng.uniform(0.5, 1.0)),
         visibility_m=float(near_m * (far_m / near_m) ** rng.beta(2.0, 1.2)),
-        snow=float(rng.uniform(0.15, 0.7)) if season is Season.WINTER and rng.random() < 0.45 else 0.0,
+        snow=float(rng.uniform(0.15, 0.7)) if can_snow and rng.random() < 0.45 else 0.0,
         leaf=_draw_leaf(rng, season),
         sensor=_draw_sensor(rng, view),
     )

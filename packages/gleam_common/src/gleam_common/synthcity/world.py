@@ -11,11 +11,12 @@ import numpy as np
 from gleam_common.errors import ConfigError
 from gleam_common.synthcity.city import STYLES, plan_city
 from gleam_common.synthcity.model import City, Place
+from gleam_common.synthcity.planning.lattice import MOST_PLACES
 from gleam_common.views import QUERY_VIEWS, View
 
 __all__ = ["WORLD_VERSION", "CityPlan", "Shot", "WorldConfig", "plan_world", "shots_of", "tile_id"]
 
-WORLD_VERSION = 2
+WORLD_VERSION = 3
 """Rises whenever the same configuration gives other pictures, so that a finished world of old is not taken for new."""
 
 _CITY_IDS = (
@@ -77,6 +78,13 @@ class WorldConfig:
         for style in (*self.cities, self.held_out):
             if style not in STYLES:
                 raise ConfigError("unknown city style", value=style, allowed=STYLES)
+        largest = max(plan.places for plan in plan_world(self))
+        if largest > MOST_PLACES:
+            fits = int(self.places * MOST_PLACES / largest)
+            raise ConfigError(
+                f"a city of the world would have {largest} places, {MOST_PLACES} is the most", value=self.places,
+                allowed=f"about {fits} places with {len(self.cities)} cities to learn from",
+            )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -79,14 +79,14 @@ def _write_vigor_city(catalog: Catalog, city: str, out: Path, name: str) -> None
             out / name / "satellite" / tile.name,
             cv2.imencode(".png", cv2.cvtColor(large, cv2.COLOR_RGB2BGR))[1].tobytes(),
         )
-    lines = []
+    lines: dict[str, list[str]] = {}
     for row in catalog.queries.to_pylist():
         if row["city"] == city and row["view"] == View.PANORAMA:
             line = _vigor_label(row, tiles, frame)
             if line is not None:
-                lines.append(line)
+                lines.setdefault(row["place_id"], []).append(line)
                 _copy(catalog.root / row["path"], out / name / "panorama" / line.split(" ")[0])
-    _write_vigor_splits(out, name, [tile.name for tile in tiles], lines)
+    _write_vigor_splits(out, name, [tile.name for tile in tiles], list(lines.values()))
 
 
 def _vigor_tile(catalog: Catalog, row: Row, frame: LocalFrame) -> _Tile:
@@ -124,11 +124,12 @@ def _vigor_id(query_id: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(query_id.encode()).digest())[:22].decode()
 
 
-def _write_vigor_splits(out: Path, city: str, tiles: Iterable[str], lines: Sequence[str]) -> None:
+def _write_vigor_splits(out: Path, city: str, tiles: Iterable[str], lines: Sequence[Sequence[str]]) -> None:
+    """Write the lists of a city; ``lines`` stand place by place, and no place is in both halves."""
     tables = {
-        "pano_label_balanced": lines,
-        "same_area_balanced_train": lines[::2],
-        "same_area_balanced_test": lines[1::2],
+        "pano_label_balanced": [line for place in lines for line in place],
+        "same_area_balanced_train": [line for place in lines[::2] for line in place],
+        "same_area_balanced_test": [line for place in lines[1::2] for line in place],
     }
     for folder, suffix, ending, last in (("splits", "", "\n", "\n"), ("splits__corrected", "__corrected", "\r\n", "")):
         _save(out / folder / city / "satellite_list.txt", "".join(f"{tile}\n" for tile in tiles).encode())
@@ -139,7 +140,11 @@ def _write_vigor_splits(out: Path, city: str, tiles: Iterable[str], lines: Seque
 
 # --- University-1652 --------------------------------------------------------------------------------------------------
 
-_UNIVERSITY_FOLDERS = {"train": ("train/",), "val": ("test/gallery_",), "test": ("test/query_", "test/gallery_")}
+_UNIVERSITY_FOLDERS: dict[str, tuple[str, ...]] = {
+    "train": ("train/",),
+    "val": ("test/gallery_",),
+    "test": ("test/query_", "test/gallery_"),
+}
 _UNIVERSITY_VIEWS = {View.UAV: "drone", View.SATELLITE: "satellite", View.GROUND: "street"}
 
 
@@ -162,6 +167,8 @@ def write_university(world: str | Path, out: str | Path) -> Path:
     for number, place in enumerate(progress(places, desc="University-1652", unit="place"), start=1):
         for prefix in _UNIVERSITY_FOLDERS[place["split"]]:
             _write_class(catalog.root, pictures[place["place_id"]], f"{out}/{prefix}", f"{number:04d}")
+        if place["split"] == "train":
+            _write_google(catalog.root, pictures[place["place_id"]], out / "train/google" / f"{number:04d}")
     return out
 
 
@@ -175,6 +182,13 @@ def _write_class(root: Path, pictures: Iterable[tuple[View, str]], prefix: str, 
             View.GROUND: f"{counts[view]}.jpg",
         }[view]
         _copy(root / path, Path(f"{prefix}{_UNIVERSITY_VIEWS[view]}") / label / name)
+
+
+def _write_google(root: Path, pictures: Iterable[tuple[View, str]], folder: Path) -> None:
+    """Write the ground photos again, where the set keeps what it found with an image search."""
+    photos = [path for view, path in pictures if view is View.GROUND]
+    for number, path in enumerate(photos, start=1):
+        _copy(root / path, folder / f"{number}.jpg")
 
 
 def _copy(source: Path, target: Path) -> None:

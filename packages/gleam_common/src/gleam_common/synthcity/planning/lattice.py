@@ -15,6 +15,9 @@ __all__ = ["MARGIN_M", "STRIDE_M", "TILE_M", "Lattice", "Split", "make_lattice",
 
 TILE_M = 120.0
 STRIDE_M = 60.0
+MOST_PLACES = 1024
+"""Places that a city may have."""
+
 MARGIN_M = 200.0
 
 Split = Literal["train", "test"]
@@ -58,8 +61,8 @@ def make_lattice(places: int) -> Lattice:
     Raises:
         ConfigError: for fewer than one or more than 1024 places.
     """
-    if not 1 <= places <= 1024:
-        raise ConfigError("number of places in a city", value=places, allowed="1 to 1024", fix="use more cities")
+    if not 1 <= places <= MOST_PLACES:
+        raise ConfigError("number of places in a city", value=places, allowed=f"1 to {MOST_PLACES}")
     cols = math.ceil(math.sqrt(places))
     return Lattice(places=places, rows=math.ceil(places / cols), cols=cols)
 

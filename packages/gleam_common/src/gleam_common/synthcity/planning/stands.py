@@ -11,7 +11,7 @@ from shapely.geometry import Point
 from shapely.geometry.base import BaseGeometry
 
 from gleam_common.errors import ConfigError
-from gleam_common.synthcity.model import Kind
+from gleam_common.synthcity.model import Kind, has_low_crown
 from gleam_common.synthcity.planning.drafts import CityDraft
 from gleam_common.synthcity.roads import rail_bed, road_surfaces
 
@@ -82,9 +82,11 @@ def _obstacles(draft: CityDraft) -> list[BaseGeometry]:
     """Walls, trunks, water and tracks, as wide as one stays away from them."""
     edges = [entry.item.polygon for entry in draft.areas if entry.item.kind in (Kind.RIVER, Kind.POND)]
     edges += [rail_bed(entry.item) for entry in draft.rails]
+    walls = [entry.item.footprint for entry in draft.buildings]
     trunks = [Point(tree.x_m, tree.y_m) for tree in draft.trees]
-    shapes = [*(entry.item.footprint for entry in draft.buildings), *trunks, *edges]
-    clear_m = np.full(len(shapes), _CLEAR_M)
+    crowns_m = [tree.radius_m + 0.5 if has_low_crown(tree) else 0.0 for tree in draft.trees]
+    shapes = [*walls, *trunks, *edges]
+    clear_m = np.maximum(_CLEAR_M, [*np.zeros(len(walls)), *crowns_m, *np.zeros(len(edges))])
     clear_m[len(shapes) - len(edges) :] = _WATER_CLEAR_M
     return list(shapely.buffer(np.array(shapes, dtype=object), clear_m, quad_segs=2))
 

@@ -14,16 +14,21 @@ from gleam_common.synthcity.parking import parking_bays
 from gleam_common.synthcity.picture import Camera
 from gleam_common.views import View
 
-__all__ = ["Poses", "Spots", "draw_cars", "draw_furniture", "find_spots"]
+__all__ = ["CAR_SIZES_M", "Poses", "Spots", "draw_cars", "draw_furniture", "find_spots"]
 
 Floats = npt.NDArray[np.float64]
 _STEP_M = 9.0
 _LAMP_STEP_M = 28.0
 _CAR_REACH_M = {View.SATELLITE: 66.0, View.UAV: 210.0, View.PANORAMA: 110.0, View.GROUND: 110.0}
 _MOST_CARS = 48
-_CLEAR_M = 4.2
+_CLEAR_M = 1.5
+_CLEAR_AHEAD_M = 8.0
 _AROUND_M = 9.0
 _STREAM = 7004
+
+
+CAR_SIZES_M = np.array([[4.5, 1.80], [4.0, 1.75], [4.7, 1.90], [5.3, 1.95], [9.5, 2.45]])
+"""Length and width of each kind of vehicle in metres: saloon, hatchback, estate, van, bus."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,21 +132,37 @@ def draw_cars(spots: Spots, camera: Camera, rng: np.random.Generator) -> Poses:
     middle = (camera.target_x_m, camera.target_y_m)
     reach_m = _CAR_REACH_M[camera.view]
     at_ground = camera.view in (View.PANORAMA, View.GROUND)
-    clear_m = _CLEAR_M if at_ground else 0.0
     rows = []
     for group, low, high, shake_m in (
         (spots.bays, 0.15, 0.9, 0.25), (spots.kerbs, 0.0, 0.6, 0.3), (spots.lanes, 0.02, 0.4, 1.5),
     ):  # fmt: skip
-        near = _near(group, *middle, reach_m, clear_m)
+        near = _near(group, *middle, reach_m)
         near = near[rng.random(len(near)) < rng.uniform(low, high)]
         shift = rng.uniform(-shake_m, shake_m, len(near))
         heading = np.radians(near[:, 2])
         near[:, :2] += shift[:, None] * np.stack([np.sin(heading), np.cos(heading)], axis=1)
         near[:, 2] += rng.normal(0, 1.5, len(near)) + 180.0 * (rng.random(len(near)) < 0.5) * (group is spots.bays)
         rows.append(near)
-    pose = _in_sight(_near(np.concatenate(rows), *middle, np.inf, clear_m), camera)[:_MOST_CARS]
+    pose = _in_sight(_near(np.concatenate(rows), *middle, np.inf), camera)[: 2 * _MOST_CARS]
     kind = rng.choice(5, size=len(pose), p=[0.38, 0.27, 0.17, 0.13, 0.05])
-    return Poses(pose=pose, kind=kind, seed=rng.integers(0, 2**31, len(pose)))
+    seed = rng.integers(0, 2**31, len(pose))
+    kept = np.flatnonzero(~_in_the_way(pose, kind, camera) if at_ground else np.ones(len(pose), dtype=bool))
+    kept = kept[:_MOST_CARS]
+    return Poses(pose=pose[kept], kind=kind[kept], seed=seed[kept])
+
+
+def _in_the_way(pose: Floats, kind: npt.NDArray[np.int64], camera: Camera) -> npt.NDArray[np.bool_]:
+    """Which vehicles stand where the camera is, or so near in front of it that a photo would show nothing else."""
+    offset = np.array([camera.x_m, camera.y_m]) - pose[:, :2]
+    ahead, left = heading_axes(pose[:, 2])
+    half = CAR_SIZES_M[kind] / 2
+    beyond = np.abs(np.stack([(offset * ahead).sum(axis=1), (offset * left).sum(axis=1)], axis=1)) - half
+    gap_m = np.hypot(*np.maximum(beyond, 0).T)
+    if camera.view is View.PANORAMA:
+        return np.asarray(gap_m < _CLEAR_M)
+    bearing = np.degrees(np.arctan2(-offset[:, 0], -offset[:, 1])) - camera.heading_deg
+    in_view = np.abs((bearing + 180) % 360 - 180) < camera.fov_deg / 2 + 15
+    return np.asarray(gap_m < np.where(in_view, _CLEAR_AHEAD_M, _CLEAR_M))
 
 
 def _in_sight(pose: Floats, camera: Camera) -> Floats:
