@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from gleam_common import data_commands
-from gleam_common.artifacts import read_json, read_manifest
+from gleam_common.artifacts import read_json, read_manifest, write_json
 from gleam_common.catalog import Catalog
 from gleam_common.errors import ArtifactError, ConfigError, DataError
 from gleam_common.geo import distance_m
@@ -92,9 +92,16 @@ def test_a_finished_chunk_is_not_rendered_again(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(build, "render_chunks", lambda todo, *_: rendered.extend(chunk.part for chunk in todo))
     (tmp_path / "parts").mkdir()
     chunks = build._chunks(CONFIG)
-    (tmp_path / chunks[1].part).write_text("{}")
+    pictures = [{"path": "tile.jpg"}], [{"path": "query.jpg"}]
+    write_json(tmp_path / chunks[1].part, {"gallery": pictures[0], "queries": pictures[1]})
+    for name in ("tile.jpg", "query.jpg"):
+        (tmp_path / name).touch()
     build._render(chunks, CONFIG, tmp_path, workers=1)
     assert rendered == [chunk.part for chunk in chunks if chunk is not chunks[1]]
+    rendered.clear()
+    (tmp_path / "query.jpg").unlink()
+    build._render(chunks, CONFIG, tmp_path, workers=1)
+    assert rendered == [chunk.part for chunk in chunks], "a lost picture is made again"
 
 
 def test_a_finished_world_is_kept(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,6 +249,13 @@ def test_synth_command_reads_options_and_says_what_it_made(
     assert made == [(WorldConfig(seed=3, places=18, cities=("grid", "radial")), tmp_path, 1, True)]
     assert load_array(tmp_path / "sheet.png").shape[1] > 1000
     assert "18 tiles, 72 queries" in capsys.readouterr().out
+
+
+def test_more_places_than_a_city_can_have_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"would have 2041 places, 1024 is the most: 10000; allowed: about 5017"):
+        build_world(WorldConfig(places=10_000), tmp_path / "w")
+    assert not (tmp_path / "w").exists()
+    WorldConfig(places=5000)
 
 
 def test_synth_command_needs_something_to_make() -> None:

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ from gleam_common.errors import ConfigError
 from gleam_common.synthcity.camera import covered_pixels, draw_camera, pixel_rays, pixel_to_ground, project
 from gleam_common.synthcity.picture import Camera
 from gleam_common.views import View
-from shapely.geometry import LineString
+from shapely.geometry import LineString, Point, box
 from toy_village import village
 
 CITY = village()
@@ -122,3 +123,21 @@ def test_covered_pixels_hold_everything_of_a_box_that_a_picture_can_show(view):
         shown &= (at[:, 0] < camera.width_px) & (at[:, 1] < camera.height_px)
         pixels = at[shown, 1].astype(int) * camera.width_px + at[shown, 0].astype(int)
         assert set(pixels.tolist()) <= set(covered_pixels(camera, corners[None]).tolist())
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_ground_photo_does_not_stare_at_a_wall(seed):
+    """Walled in but for a gap in the south-east, the camera looks out of the gap."""
+    walls = (box(-30, -6, 30, -4), box(-30, -30, -4, -6), box(-30, -30, -2, -28))
+    first = CITY.buildings[0]
+    walled = replace(CITY, buildings=tuple(replace(first, footprint=wall) for wall in walls), trees=())
+    camera = draw_camera(walled, walled.places[0], View.GROUND, seed)
+    assert 60 < camera.heading_deg < 240
+
+
+def test_an_eye_sees_past_high_crowns_but_not_through_low_ones():
+    oak, fir = CITY.trees
+    for tree, sight in ((replace(oak, x_m=0.0, y_m=12.0), 11.6), (replace(fir, x_m=0.0, y_m=12.0), 9.5)):
+        lonely = replace(CITY, buildings=(), trees=(tree,))
+        blocked = lonely.sight_blocks.geometries[lonely.sight_blocks.query(LineString([(0, 0), (0, 30)]), "intersects")]
+        assert min(blocked_by.distance(Point(0, 0)) for blocked_by in blocked) == pytest.approx(sight, abs=0.1)

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -53,7 +54,7 @@ def test_a_fact_carries_what_the_city_knows():
     facts = by_item(picture_facts(picture(**patches), CITY))
     house = facts[HOUSE]
     assert (house.kind, house.name_en, house.name_zh) == ("building", "House 11", "楼11")
-    assert (house.detail, house.colour, house.roof_colour) == ("house", "cream", "red")
+    assert (house.detail, house.roof_colour) == ("house", "red")
     assert house.distance_m == pytest.approx(math.hypot(15, 5), abs=0.05)
     assert (facts[CAR].kind, facts[CAR].colour, facts[CAR].distance_m) == ("car", "red", 50.0)
 
@@ -110,8 +111,46 @@ def test_sides_in_a_uav_picture_are_seen_from_its_target(seed):
         View.UAV, seed, far=(HOUSE, slice(0, 40), slice(160, 182)), middle=(TOWER, slice(118, 138), slice(161, 181))
     )
     facts = by_item(picture_facts(shown, CITY))
-    assert facts[HOUSE].side == COMPASS[round(shown.camera.heading_deg / 45) % 8]
-    assert facts[TOWER].side == "centre"
+    for number in (HOUSE, TOWER):
+        # A tall house is seen in front of ground far behind it; where it stands is what counts.
+        at = CITY.items[number].footprint.centroid
+        east, north = at.x - shown.camera.target_x_m, at.y - shown.camera.target_y_m
+        expected = COMPASS[round(math.degrees(math.atan2(east, north)) / 45) % 8]
+        assert facts[number].side == ("centre" if math.hypot(east, north) < 14.4 else expected)
+
+
+@pytest.mark.parametrize(
+    ("view", "snow", "colours"),
+    [
+        (View.UAV, 0.0, ("cream", "red")),
+        (View.UAV, 0.4, ("cream", "")),
+        (View.SATELLITE, 0.0, ("", "red")),
+        (View.MAP, 0.0, ("", "")),
+        (View.GROUND, 0.0, ("cream", "red")),  # a gable roof is seen from the street
+    ],
+)
+def test_only_colours_that_a_view_shows_are_named(view, snow, colours):
+    shown = replace(picture(view, 1, house=(HOUSE, slice(0, 80), slice(0, 80))), snow=snow)
+    fact = by_item(picture_facts(shown, CITY))[HOUSE]
+    assert (fact.colour, fact.roof_colour) == colours
+
+
+@pytest.mark.parametrize("view", [View.GROUND, View.PANORAMA])
+def test_a_flat_roof_has_no_colour_from_below(view):
+    flat = next(building for building in CITY.buildings if building.roof == "flat")
+    fact = by_item(picture_facts(picture(view, 1, flat=(flat.item_id, slice(0, 80), slice(0, 80))), CITY))[flat.item_id]
+    assert fact.colour == flat.colour
+    assert not fact.roof_colour
+
+
+@pytest.mark.parametrize(
+    ("columns", "box"), [((501, 511, 3, 91), (501, 91)), ((0, 20, 500, 511), (500, 20)), ((10, 20, 40, 60), (10, 60))]
+)
+def test_a_box_takes_the_shortest_way_round_though_an_edge_pixel_is_missing(columns, box):
+    first, second = slice(columns[0], columns[1]), slice(columns[2], columns[3])
+    shown = picture(View.PANORAMA, 1, a=(HOUSE, slice(90, 130), first), b=(HOUSE, slice(90, 130), second))
+    found = by_item(picture_facts(shown, CITY))[HOUSE].box
+    assert (found[0], found[2]) == box
 
 
 def test_a_ground_photo_looks_along_its_heading():

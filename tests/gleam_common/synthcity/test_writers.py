@@ -11,7 +11,7 @@ import pytest
 from gleam_common.catalog import Catalog
 from gleam_common.geo import LatLon, LocalFrame
 from gleam_common.images import load_array
-from gleam_common.synthcity.writers import LAYOUTS, VIGOR_CITIES, write_university, write_vigor
+from gleam_common.synthcity.writers import LAYOUTS, VIGOR_CITIES, _write_vigor_splits, write_university, write_vigor
 from PIL import Image
 
 ROWS, STRIDE_M, TILE_M = 3, 60.0, 120.0
@@ -129,8 +129,17 @@ def test_vigor_halves_and_corrected_labels(vigor: Path) -> None:
         assert corrected == plain.rstrip(b"\n").replace(b"\n", b"\r\n")
 
 
+def test_vigor_halves_share_no_place(tmp_path: Path) -> None:
+    _write_vigor_splits(tmp_path, "Seattle", [], [["a1", "a2"], ["b1", "b2"], ["c1"]])
+    train, test = (
+        (tmp_path / f"splits/Seattle/same_area_balanced_{name}.txt").read_text().split() for name in ("train", "test")
+    )
+    assert (train, test) == (["a1", "a2", "c1"], ["b1", "b2"])
+
+
 def test_university_has_its_folders(university: Path) -> None:
-    assert {path.name for path in (university / "train").iterdir()} == {"drone", "satellite", "street"}
+    assert {path.name for path in (university / "train").iterdir()} == {"drone", "satellite", "street", "google"}
+    assert len(list((university / "train" / "google").rglob("*.jpg"))) == 8
     assert {path.name for path in (university / "test").iterdir()} == {
         f"{part}_{view}" for part in ("query", "gallery") for view in ("drone", "satellite", "street")
     }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import shapely
 from gleam_common.synthcity.camera import draw_camera
-from gleam_common.synthcity.rendering.traffic import draw_cars, draw_furniture, find_spots
+from gleam_common.synthcity.rendering.traffic import CAR_SIZES_M, draw_cars, draw_furniture, find_spots
 from gleam_common.synthcity.rendering.vehicles import build_dynamic
 from gleam_common.views import View
 from shapely import affinity
@@ -45,6 +45,25 @@ def test_cars_stay_on_roads_and_in_bays_and_off_the_camera(seed):
     )
     assert all(ground.contains(shapely.Point(x, y)) for x, y, _ in poses.pose)
     assert (np.abs(poses.pose[:, :2] - [camera.x_m, camera.y_m]).max(axis=1) > 4).all()
+
+
+@pytest.mark.parametrize("view", [View.PANORAMA, View.GROUND])
+def test_no_vehicle_stands_over_the_camera_or_fills_a_photo(view):
+    """Buses everywhere; each one's outline is measured against the camera."""
+    heading = np.random.default_rng(0).uniform(0, 360, (400, 1))
+    for seed in range(6):
+        camera = draw_camera(CITY, CITY.places[0], view, seed)
+        around = np.random.default_rng(seed).uniform(-20, 20, (400, 2)) + np.array([camera.x_m, camera.y_m])
+        crowd = replace(SPOTS, lanes=np.hstack([around, heading]))
+        poses = draw_cars(crowd, camera, np.random.default_rng(seed))
+        here = shapely.Point(camera.x_m, camera.y_m)
+        for pose, kind in zip(poses.pose, poses.kind, strict=True):
+            length_m, width_m = CAR_SIZES_M[kind]
+            outline = outlines([pose], length_m, width_m)[0]
+            assert outline.distance(here) > 1.4
+            bearing = np.degrees(np.arctan2(pose[0] - here.x, pose[1] - here.y)) - camera.heading_deg
+            ahead = view is View.GROUND and abs((bearing + 180) % 360 - 180) < camera.fov_deg / 2
+            assert not ahead or outline.distance(here) > 7.9
 
 
 @pytest.mark.parametrize("view", TRACED)
