@@ -25,9 +25,11 @@ from gleam_common.synthcity import build
 from gleam_common.synthcity.baseline import colour_features, colour_recall
 from gleam_common.synthcity.build import build_world, read_world_config
 from gleam_common.synthcity.facts import Fact
+from gleam_common.synthcity.planning.lattice import MOST_PLACES
 from gleam_common.synthcity.preview import contact_sheet, live_rows, sheet_rows
-from gleam_common.synthcity.world import WorldConfig, plan_world
+from gleam_common.synthcity.world import CityPlan, WorldConfig, _name_of, plan_world
 from gleam_common.views import QUERY_VIEWS, View
+from toy_village import HOUSE, village
 
 CONFIG = WorldConfig(seed=3, places=18)
 START = """
@@ -43,6 +45,17 @@ if __name__ == "__main__":
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """18 places: nine of a grid city, nine of the held-out city; rendered in this process. Do not write into it."""
     return build_world(CONFIG, tmp_path_factory.mktemp("world") / "w", workers=1)
+
+
+@pytest.fixture
+def villages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two toy villages of one place each take the place of the cities: a world within seconds."""
+    plans = tuple(
+        CityPlan(city_id=city_id, seed=seed, style="grid", places=1, split="train", holdout=0.0)
+        for seed, city_id in enumerate(("alfa", "echo"))
+    )
+    monkeypatch.setattr(build, "plan_world", lambda _: plans)
+    monkeypatch.setattr(CityPlan, "build", lambda plan: replace(village(), city_id=plan.city_id))
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +115,35 @@ def test_a_finished_chunk_is_not_rendered_again(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "query.jpg").unlink()
     build._render(chunks, CONFIG, tmp_path, workers=1)
     assert rendered == [chunk.part for chunk in chunks], "a lost picture is made again"
+
+
+def test_a_begun_world_heals(villages: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, begun = build_world(CONFIG, tmp_path / "whole", workers=1), tmp_path / "begun"
+    with monkeypatch.context() as patches:
+        patches.setattr(build, "_finish", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            build_world(CONFIG, begun, workers=1)
+    lost, kept = begun / "images/alfa/uav/0_0.jpg", begun / "images/echo/uav/0_0.jpg"
+    lost.unlink()
+    written_ns = kept.stat().st_mtime_ns
+    for folder in (".", "images", "images/echo/map", "parts", "elsewhere"):
+        (begun / folder).mkdir(exist_ok=True)
+        (begun / folder / ".cut.0123.partial").write_bytes(b"cut off")
+    build_world(CONFIG, begun, workers=1)
+    assert read_manifest(begun) == read_manifest(whole)
+    assert files_of(begun) == files_of(whole)
+    assert kept.stat().st_mtime_ns == written_ns, "a whole chunk was rendered again"
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_the_facts_file_keeps_all_that_facts_say(villages: None, tmp_path: Path) -> None:
+    facts = pq.read_table(build_world(CONFIG, tmp_path / "w", workers=1) / "facts.parquet")
+    assert facts.column_names == ["picture_id", "view", *(field.name for field in fields(Fact))]
+    house = [row for row in facts.to_pylist() if row["item_id"] == HOUSE]
+    assert {(row["kind"], row["detail"], row["name_en"]) for row in house} == {("building", "house", "House 11")}
 
 
 def test_a_finished_world_is_kept(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +228,7 @@ def test_places_are_shared_out(places: int, expected: list[int]) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"places": 5}, "places of a world: 5; allowed: 18 to"),
+        ({"places": 5}, "places of a world: 5; allowed: 18 to 5018 with 4 cities .* take more places"),
         ({"seed": -1}, "seed of a world: -1"),
         ({"cities": ()}, "cities of a world: 0"),
         ({"cities": ("venice",)}, "unknown city style: 'venice'; allowed: grid"),
@@ -251,11 +293,30 @@ def test_synth_command_reads_options_and_says_what_it_made(
     assert "18 tiles, 72 queries" in capsys.readouterr().out
 
 
-def test_more_places_than_a_city_can_have_are_refused_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"would have 2041 places, 1024 is the most: 10000; allowed: about 5017"):
-        build_world(WorldConfig(places=10_000), tmp_path / "w")
+@pytest.mark.parametrize(("cities", "most"), [(1, 1255), (4, 5018), (5, 5577), (12, 5577)])
+def test_a_world_has_as_many_places_as_its_cities_can_have(cities: int, most: int) -> None:
+    largest = WorldConfig(places=most, cities=("grid",) * cities)
+    assert max(plan.places for plan in plan_world(largest)) == MOST_PLACES
+    with pytest.raises(ConfigError, match=rf"places of a world: {most + 1}; allowed: 18 to {most} with {cities} cit"):
+        replace(largest, places=most + 1)
+
+
+@pytest.mark.parametrize(("places", "fix"), [(5019, "take fewer places, or name more cities$"), (9999, "r places$")])
+def test_too_many_places_are_refused_before_anything_is_written(places: int, fix: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=fix):
+        data_commands.synth_command(["--out", str(tmp_path / "w"), "--places", str(places)])
     assert not (tmp_path / "w").exists()
-    WorldConfig(places=5000)
+
+
+def test_no_two_cities_of_a_world_have_one_name() -> None:
+    for seed in range(100):
+        names = [_name_of(plan.seed) for plan in plan_world(WorldConfig(seed=seed))]
+        assert len({name.en for name in names}) == len({name.zh for name in names}) == 5, seed
+
+
+def test_the_name_that_a_plan_foresees_is_the_one_that_its_city_gets() -> None:
+    plan = plan_world(CONFIG)[0]
+    assert plan.build().name == _name_of(plan.seed)
 
 
 def test_synth_command_needs_something_to_make() -> None:

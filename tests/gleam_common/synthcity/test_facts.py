@@ -7,8 +7,11 @@ import pytest
 from gleam_common.errors import ConfigError
 from gleam_common.synthcity.camera import draw_camera
 from gleam_common.synthcity.facts import COMPASS, Fact, facts_table, picture_facts
-from gleam_common.synthcity.model import Kind
+from gleam_common.synthcity.ground import paint_ground
+from gleam_common.synthcity.model import Area, Kind
 from gleam_common.synthcity.picture import DYNAMIC_ID_BASE, Picture, Thing
+from gleam_common.synthcity.scene import Scene
+from gleam_common.synthcity.weather import draw_weather
 from gleam_common.views import View
 from toy_village import COURT, FIR, HOUSE, LAWN, OAK, POND, STREET, TOWER, village
 
@@ -26,6 +29,11 @@ def picture(view=View.SATELLITE, seed=1, **patches):
     car = Thing(item_id=CAR, kind=Kind.CAR, colour="red", x_m=30.0, y_m=40.0)
     rgb = np.zeros((*items.shape, 3), dtype=np.uint8)
     return Picture(rgb=rgb, items=items, view=view, camera=camera, dynamic={CAR: car})
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return Scene(CITY, paint_ground(CITY))
 
 
 def by_item(facts):
@@ -106,17 +114,38 @@ def test_what_is_all_around_has_no_side():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_sides_in_a_uav_picture_are_seen_from_its_target(seed):
+def test_of_roads_and_areas_a_uav_picture_tells_where_the_part_is_that_it_shows(seed):
     shown = picture(
-        View.UAV, seed, far=(HOUSE, slice(0, 40), slice(160, 182)), middle=(TOWER, slice(118, 138), slice(161, 181))
+        View.UAV, seed, far=(STREET, slice(0, 40), slice(160, 182)), middle=(POND, slice(118, 138), slice(161, 181))
     )
     facts = by_item(picture_facts(shown, CITY))
-    for number in (HOUSE, TOWER):
-        # A tall house is seen in front of ground far behind it; where it stands is what counts.
-        at = CITY.items[number].footprint.centroid
-        east, north = at.x - shown.camera.target_x_m, at.y - shown.camera.target_y_m
-        expected = COMPASS[round(math.degrees(math.atan2(east, north)) / 45) % 8]
-        assert facts[number].side == ("centre" if math.hypot(east, north) < 14.4 else expected)
+    assert facts[STREET].side == COMPASS[round(shown.camera.heading_deg / 45) % 8]
+    assert facts[POND].side == "centre"
+
+
+STANDS = {HOUSE: (24, 10), TOWER: (-31, 21), COURT: (35, -40), OAK: (-4, 24), FIR: (5, 33)}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_rises_is_where_it_stands_though_a_uav_sees_it_before_the_ground_behind(scene, seed):
+    shown = scene.render(draw_camera(CITY, PLACE, View.UAV, seed), draw_weather(View.UAV, seed), seed)
+    facts = by_item(picture_facts(shown, CITY, min_share=0.0005))
+    assert TOWER in facts
+    cars = {number: (thing.x_m, thing.y_m) for number, thing in shown.dynamic.items()}
+    for number, (x_m, y_m) in (STANDS | cars).items():
+        east, north = x_m - shown.camera.target_x_m, y_m - shown.camera.target_y_m
+        if number in facts and math.hypot(east, north) > 20.0:  # nearer ones may be under the optical axis
+            assert facts[number].side == COMPASS[round(math.degrees(math.atan2(east, north)) / 45) % 8]
+
+
+@pytest.mark.parametrize("view", [View.PANORAMA, View.GROUND])
+def test_from_the_ground_a_side_is_the_direction_to_a_building(scene, view):
+    sides = {TOWER: ("N", "NW"), HOUSE: ("NE",)}
+    for seed in range(6):
+        shown = scene.render(draw_camera(CITY, PLACE, view, seed), draw_weather(view, seed), seed)
+        facts = by_item(picture_facts(shown, CITY))
+        assert view is View.GROUND or facts.keys() >= sides.keys()
+        assert all(facts[number].side in sides[number] for number in facts.keys() & sides.keys())
 
 
 @pytest.mark.parametrize(
@@ -127,12 +156,33 @@ def test_sides_in_a_uav_picture_are_seen_from_its_target(seed):
         (View.SATELLITE, 0.0, ("", "red")),
         (View.MAP, 0.0, ("", "")),
         (View.GROUND, 0.0, ("cream", "red")),  # a gable roof is seen from the street
+        (View.PANORAMA, 0.4, ("cream", "")),
     ],
 )
 def test_only_colours_that_a_view_shows_are_named(view, snow, colours):
     shown = replace(picture(view, 1, house=(HOUSE, slice(0, 80), slice(0, 80))), snow=snow)
     fact = by_item(picture_facts(shown, CITY))[HOUSE]
     assert (fact.colour, fact.roof_colour) == colours
+
+
+@pytest.mark.parametrize(
+    ("view", "snow", "colour"),
+    [(View.SATELLITE, 0.0, "blue"), (View.GROUND, 0.0, "blue"), (View.MAP, 0.0, ""), (View.SATELLITE, 0.3, "")],
+)
+def test_a_sports_field_has_a_colour_where_it_is_bare_and_no_map(view, snow, colour):
+    court = Area(
+        item_id=LAWN, kind=Kind.SPORTS_FIELD, polygon=CITY.items[LAWN].polygon, variant="tennis", colour="blue"
+    )
+    shown = replace(picture(view, 1, court=(LAWN, slice(0, 80), slice(0, 80))), snow=snow)
+    fact = by_item(picture_facts(shown, replace(CITY, areas=(court,))))[LAWN]
+    assert (fact.colour, fact.detail) == (colour, "tennis")
+
+
+def test_a_scene_tells_its_facts_whether_snow_lies(scene):
+    camera = draw_camera(CITY, PLACE, View.SATELLITE, 1)
+    for snow, roof in ((0.0, "red"), (0.5, "")):
+        shown = scene.render(camera, replace(draw_weather(View.SATELLITE, 1), snow=snow), 1)
+        assert by_item(picture_facts(shown, CITY))[HOUSE].roof_colour == roof
 
 
 @pytest.mark.parametrize("view", [View.GROUND, View.PANORAMA])

@@ -11,7 +11,7 @@ import pytest
 from gleam_common.catalog import Catalog
 from gleam_common.geo import LatLon, LocalFrame
 from gleam_common.images import load_array
-from gleam_common.synthcity.writers import LAYOUTS, VIGOR_CITIES, _write_vigor_splits, write_university, write_vigor
+from gleam_common.synthcity.writers import LAYOUTS, VIGOR_CITIES, write_university, write_vigor
 from PIL import Image
 
 ROWS, STRIDE_M, TILE_M = 3, 60.0, 120.0
@@ -19,7 +19,7 @@ ROWS, STRIDE_M, TILE_M = 3, 60.0, 120.0
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two cities of 3 x 3 tiles; each place has a panorama 9 m east and 14 m north of its tile's centre."""
+    """Two cities of 3 x 3 tiles; each place has two panoramas 9 m east and 14 m north of its tile's centre."""
     folder = tmp_path_factory.mktemp("world")
     gallery, queries = [], []
     for number, city in enumerate(("alfa", "echo")):
@@ -38,7 +38,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
             gallery.append(
                 {"gallery_id": place, "path": path, "lat": lat[0], "lon": lon[0], "bounds": bounds, **common}
             )
-            for view, again in (("uav", ""), ("uav", "-2"), ("panorama", ""), ("ground", ""), ("map", "")):
+            for view, again in (
+                ("uav", ""), ("uav", "-2"), ("panorama", ""), ("panorama", "-2"), ("ground", ""), ("map", ""),
+            ):  # fmt: skip
                 queries.append(
                     {"query_id": f"{place}/{view}{again}", "path": f"images/{city}/{view}/{row}_{col}{again}.jpg",
                      "view": view, "positives": [place], "lat": lat[3], "lon": lon[3], **common}
@@ -89,8 +91,8 @@ def test_vigor_names_carry_coordinates(vigor: Path, world: Path) -> None:
 def test_vigor_labels_have_thirteen_columns_of_four_overlapping_tiles(vigor: Path) -> None:
     for city in ("NewYork", "SanFrancisco"):
         lines = label_lines(vigor, city)
-        # North-east of its tile's centre, a panorama needs tiles to the north and east: 2 x 2 of 3 x 3.
-        assert len(lines) == 4
+        # North-east of its tile's centre, a panorama needs tiles to the north and east: 2 x 2 of 3 x 3, two at each.
+        assert len(lines) == len({line[0] for line in lines}) == 8
         for line in lines:
             assert len(line) == 13
             assert (vigor / city / "panorama" / line[0]).is_file()
@@ -122,24 +124,17 @@ def test_vigor_halves_and_corrected_labels(vigor: Path) -> None:
         train, test = (
             (folder / f"same_area_balanced_{name}.txt").read_text().splitlines() for name in ("train", "test")
         )
-        assert len(train) == len(test) == 2
-        assert not set(train) & set(test)
+        assert len(train) == len(test) == 4
+        places = [{line.split(" ")[1] for line in half} for half in (train, test)]
+        assert [len(half) for half in places] == [2, 2]
+        assert not places[0] & places[1], "two panoramas of a place stand in different halves"
         corrected = (vigor / "splits__corrected" / city / "pano_label_balanced__corrected.txt").read_bytes()
         plain = (folder / "pano_label_balanced.txt").read_bytes()
         assert corrected == plain.rstrip(b"\n").replace(b"\n", b"\r\n")
 
 
-def test_vigor_halves_share_no_place(tmp_path: Path) -> None:
-    _write_vigor_splits(tmp_path, "Seattle", [], [["a1", "a2"], ["b1", "b2"], ["c1"]])
-    train, test = (
-        (tmp_path / f"splits/Seattle/same_area_balanced_{name}.txt").read_text().split() for name in ("train", "test")
-    )
-    assert (train, test) == (["a1", "a2", "c1"], ["b1", "b2"])
-
-
 def test_university_has_its_folders(university: Path) -> None:
     assert {path.name for path in (university / "train").iterdir()} == {"drone", "satellite", "street", "google"}
-    assert len(list((university / "train" / "google").rglob("*.jpg"))) == 8
     assert {path.name for path in (university / "test").iterdir()} == {
         f"{part}_{view}" for part in ("query", "gallery") for view in ("drone", "satellite", "street")
     }
@@ -149,7 +144,7 @@ def test_university_classes(university: Path) -> None:
     ids = {path.relative_to(university).as_posix(): {p.name for p in path.iterdir()} for path in university.glob("*/*")}
     assert all(re.fullmatch(r"\d{4}", name) for names in ids.values() for name in names)
     assert len(ids["train/drone"]) == 8
-    assert ids["train/drone"] == ids["train/satellite"] == ids["train/street"]
+    assert ids["train/drone"] == ids["train/satellite"] == ids["train/street"] == ids["train/google"]
     assert len(ids["test/query_drone"]) == 9
     assert len(ids["test/gallery_satellite"]) == 10, "the val place is a distractor"
     assert ids["test/query_drone"] < ids["test/gallery_satellite"]
@@ -164,6 +159,8 @@ def test_university_file_names(university: Path) -> None:
 
 
 def test_university_pictures_are_the_world_s_own(university: Path, world: Path) -> None:
+    photo = (university / "train" / "google" / "0002" / "1.jpg").read_bytes()
+    assert photo == (world / "images/alfa/ground/0_1.jpg").read_bytes()
     tile = load_array(university / "test" / "gallery_satellite" / "0010" / "0010.jpg")
     assert np.array_equal(tile, load_array(world / "images/echo/satellite/0_0.jpg"))
 

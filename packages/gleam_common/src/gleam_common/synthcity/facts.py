@@ -43,12 +43,13 @@ class Fact:
         name_en: name in English, or empty.
         name_zh: name in Chinese, or empty.
         detail: a building's use, an area's variant, a road's rank, a tree's species; or empty.
-        colour: basic colour term, or empty.
-        roof_colour: of buildings.
+        colour: basic colour term, or empty, also where the picture cannot show it.
+        roof_colour: of buildings, likewise.
         share: fraction of the picture's pixels, (0, 1].
         box: (x0, y0, x1, y1) in pixels, right and bottom edges exclusive; in a panorama ``x0 > x1`` means that it runs
             across the seam (south).
-        side: compass side as seen from the picture's ground point (``COMPASS``), or "centre".
+        side: compass side as seen from the picture's ground point (``COMPASS``), or "centre": of the part that is seen,
+            but in a UAV picture of the place where a building, tree, car or piece of furniture stands.
         image_side: one of nine fields: "top left" ... "centre" ... "bottom right".
         distance_m: from the picture's ground point to the nearest point of the item; None where it is unknown.
         count: number of things in a group.
@@ -140,10 +141,11 @@ def _describe(item: Item, picture: Picture, pixels: int, across_W: Floats, down_
 def _colours(item: Item, picture: Picture) -> tuple[str, str]:
     """Return the item's colour and, of a building, its roof's, as far as this picture can show them.
 
-    A map's style draws all alike; a tile shows no facade, an eye on the ground no flat roof, and snow hides any roof.
+    A map's style draws all alike; a tile shows no facade, an eye on the ground no flat roof, and snow hides roofs and
+    sports fields.
     """
     view = picture.camera.view
-    if view is View.MAP:
+    if view is View.MAP or (picture.snow > 0 and isinstance(item, Area)):
         return "", ""
     if not isinstance(item, Building):
         return item.colour, ""

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Literal
 
 import numpy as np
 
 from gleam_common.errors import ConfigError
 from gleam_common.synthcity.city import STYLES, plan_city
-from gleam_common.synthcity.model import City, Place
+from gleam_common.synthcity.model import City, Name, Place
+from gleam_common.synthcity.names import city_name
 from gleam_common.synthcity.planning.lattice import MOST_PLACES
 from gleam_common.views import QUERY_VIEWS, View
 
 __all__ = ["WORLD_VERSION", "CityPlan", "Shot", "WorldConfig", "plan_world", "shots_of", "tile_id"]
 
-WORLD_VERSION = 3
+WORLD_VERSION = 4
 """Rises whenever the same configuration gives other pictures, so that a finished world of old is not taken for new."""
 
 _CITY_IDS = (
@@ -37,6 +40,7 @@ _HELD_OUT_ID = "echo"
 _HELD_OUT_SHARE = 225 / 1225
 _LEAST_PLACES = 9
 _CITY_STREAM, _SHOT_STREAM = 7401, 7402
+_PLANNED_NAME_STREAM = 5  # of plan_city, which names the city first of all things
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +49,8 @@ class WorldConfig:
 
     Attributes:
         seed: 0 or more.
-        places: places of all cities together; 225 of 1225 (at least 9) are in the city that is held out whole.
+        places: places of all cities together; 225 of 1225 (at least 9) are in the city that is held out whole. No city
+            has more than 1024.
         cities: styles of the cities to learn from; small worlds take only the first few (one for each 9 places).
         held_out: style of the city that is held out whole (split "test").
         holdout: share of places of the other cities that are held out (split "val"), 0 to 0.5.
@@ -67,7 +72,6 @@ class WorldConfig:
     def __post_init__(self) -> None:
         for name, value, low, high in (
             ("seed of a world", self.seed, 0, 2**63 - 1),
-            ("places of a world", self.places, 2 * _LEAST_PLACES, 4096 * len(_CITY_IDS)),
             ("cities of a world", len(self.cities), 1, len(_CITY_IDS)),
             ("pictures of a view for each place", self.shots, 1, 99),
             ("JPEG quality", self.quality, 1, 100),
@@ -78,13 +82,13 @@ class WorldConfig:
         for style in (*self.cities, self.held_out):
             if style not in STYLES:
                 raise ConfigError("unknown city style", value=style, allowed=STYLES)
-        largest = max(plan.places for plan in plan_world(self))
-        if largest > MOST_PLACES:
-            fits = int(self.places * MOST_PLACES / largest)
-            raise ConfigError(
-                f"a city of the world would have {largest} places, {MOST_PLACES} is the most", value=self.places,
-                allowed=f"about {fits} places with {len(self.cities)} cities to learn from",
-            )  # fmt: skip
+        least, most = 2 * _LEAST_PLACES, _most_places(len(self.cities))
+        if not least <= self.places <= most:
+            allowed = f"{least} to {most} with {len(self.cities)} cities to learn from, {MOST_PLACES} a city"
+            fix = "take fewer places" if self.places > most else "take more places"
+            if most < self.places <= _most_places(len(_CITY_IDS)):
+                fix += ", or name more cities"
+            raise ConfigError("places of a world", value=self.places, allowed=allowed, fix=fix)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,26 +109,51 @@ class CityPlan:
 
 def plan_world(config: WorldConfig) -> tuple[CityPlan, ...]:
     """Return the cities to learn from, then the one that is held out whole."""
-    held_out = max(_LEAST_PLACES, round(config.places * _HELD_OUT_SHARE))
-    known = config.places - held_out
-    styles = config.cities[: max(1, known // _LEAST_PLACES)]
-    counts = [len(part) for part in np.array_split(np.arange(known), len(styles))]
+    *known, held_out = _sizes(config.places, len(config.cities))
+    *seeds, last_seed = _city_seeds(config.seed, (*range(len(known)), len(_CITY_IDS)))
     plans = [
-        CityPlan(
-            city_id=_CITY_IDS[index], seed=_city_seed(config.seed, index), style=style, places=count,
-            split="train", holdout=config.holdout,
-        )
-        for index, (style, count) in enumerate(zip(styles, counts, strict=True))
-    ]  # fmt: skip
+        CityPlan(city_id=city_id, seed=seed, style=style, places=places, split="train", holdout=config.holdout)
+        for city_id, seed, style, places in zip(_CITY_IDS, seeds, config.cities, known, strict=False)
+    ]
     last = CityPlan(
-        city_id=_HELD_OUT_ID, seed=_city_seed(config.seed, len(_CITY_IDS)), style=config.held_out, places=held_out,
-        split="test", holdout=0.0,
-    )  # fmt: skip
+        city_id=_HELD_OUT_ID, seed=last_seed, style=config.held_out, places=held_out, split="test", holdout=0.0
+    )
     return (*plans, last)
 
 
-def _city_seed(seed: int, index: int) -> int:
-    return int(np.random.default_rng([seed, _CITY_STREAM, index]).integers(2**31))
+def _sizes(places: int, cities: int) -> list[int]:
+    """Places of each city to learn from (up to ``cities`` of them), then of the city that is held out whole."""
+    held_out = max(_LEAST_PLACES, round(places * _HELD_OUT_SHARE))
+    known = places - held_out
+    cities = min(cities, max(1, known // _LEAST_PLACES))
+    each, more = divmod(known, cities)
+    return [each + (index < more) for index in range(cities)] + [held_out]
+
+
+def _most_places(cities: int) -> int:
+    """The most places of a world with so many cities to learn from: none of its cities grows too large."""
+    sizes = range(2 * _LEAST_PLACES, MOST_PLACES * (cities + 1) + 1)
+    return sizes[bisect_right(sizes, MOST_PLACES, key=lambda places: max(_sizes(places, cities))) - 1]
+
+
+def _city_seeds(seed: int, indices: Iterable[int]) -> list[int]:
+    """A seed for each city, drawn again as long as another city of the world has the name that it leads to."""
+    seeds: list[int] = []
+    taken: set[str] = set()
+    for index in indices:
+        for attempt in count():
+            drawn = int(np.random.default_rng([seed, _CITY_STREAM, index, attempt]).integers(2**31))
+            name = _name_of(drawn)
+            if taken.isdisjoint((name.en, name.zh)):
+                break
+        seeds.append(drawn)
+        taken |= {name.en, name.zh}
+    return seeds
+
+
+def _name_of(city_seed: int) -> Name:
+    """The name that ``plan_city`` will give, without the seconds that planning takes."""
+    return city_name(np.random.default_rng([city_seed, _PLANNED_NAME_STREAM]))
 
 
 @dataclass(frozen=True, kw_only=True)

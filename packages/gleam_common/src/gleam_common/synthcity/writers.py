@@ -54,8 +54,9 @@ def write_vigor(world: str | Path, out: str | Path) -> Path:
 
     Up to three cities to learn from become NewYork, Seattle and Chicago, the held-out city becomes SanFrancisco; more
     cities are left out. As in VIGOR, a panorama has four tiles around it, the nearest as its positive, so panoramas at
-    the rim of a city, with fewer than four, are left out; and each city's panoramas are split by halves for the
-    same-area protocol. Tiles are enlarged to 640 pixels, the unit of the label files' deltas.
+    the rim of a city, with fewer than four, are left out; and each city's places are split by halves for the
+    same-area protocol, all panoramas of a place in one half. Tiles are enlarged to 640 pixels, the unit of the label
+    files' deltas.
 
     Returns:
         ``out``.
@@ -152,7 +153,8 @@ def write_university(world: str | Path, out: str | Path) -> Path:
     """Write UAV, satellite and ground pictures as ``out/train`` and ``out/test``, a 4-digit class for each place.
 
     Places of split "train" are the training classes and places of split "test" the queries; the galleries hold both
-    these and the places of split "val", as the set's own galleries hold classes that nobody asks for.
+    these and the places of split "val", as the set's own galleries hold classes that nobody asks for. Ground photos of
+    the training classes stand in ``train/street`` and again in ``train/google``.
 
     Returns:
         ``out``.
