@@ -141,3 +141,12 @@ def test_an_eye_sees_past_high_crowns_but_not_through_low_ones():
         lonely = replace(CITY, buildings=(), trees=(tree,))
         blocked = lonely.sight_blocks.geometries[lonely.sight_blocks.query(LineString([(0, 0), (0, 30)]), "intersects")]
         assert min(blocked_by.distance(Point(0, 0)) for blocked_by in blocked) == pytest.approx(sight, abs=0.1)
+
+
+def test_a_photographer_who_sways_does_not_step_into_leaves():
+    fir, place = CITY.trees[1], CITY.places[0]
+    beside = replace(CITY, trees=(replace(fir, x_m=place.stand_x_m + fir.radius_m + 0.6, y_m=place.stand_y_m),))
+    cameras = [draw_camera(beside, place, View.GROUND, seed) for seed in range(30)]
+    gaps_m = [Point(camera.x_m, camera.y_m).distance(beside.sight_blocks.geometries[-1]) for camera in cameras]
+    assert min(gaps_m) >= 0.5
+    assert len({camera.x_m for camera in cameras}) > 10

@@ -8,7 +8,7 @@ from gleam_common.synthcity.rendering.traffic import CAR_SIZES_M, draw_cars, dra
 from gleam_common.synthcity.rendering.vehicles import build_dynamic
 from gleam_common.views import View
 from shapely import affinity
-from shapely.geometry import box
+from shapely.geometry import LineString, box
 from toy_village import village
 
 CITY = village()
@@ -61,9 +61,9 @@ def test_no_vehicle_stands_over_the_camera_or_fills_a_photo(view):
             length_m, width_m = CAR_SIZES_M[kind]
             outline = outlines([pose], length_m, width_m)[0]
             assert outline.distance(here) > 1.4
-            bearing = np.degrees(np.arctan2(pose[0] - here.x, pose[1] - here.y)) - camera.heading_deg
-            ahead = view is View.GROUND and abs((bearing + 180) % 360 - 180) < camera.fov_deg / 2
-            assert not ahead or outline.distance(here) > 7.9
+            edges = np.radians(camera.heading_deg + np.linspace(-0.5, 0.5, 31) * camera.fov_deg)
+            rays = [LineString([here, (here.x + 7.9 * np.sin(a), here.y + 7.9 * np.cos(a))]) for a in edges]
+            assert view is not View.GROUND or not any(outline.intersects(ray) for ray in rays)
 
 
 @pytest.mark.parametrize("view", TRACED)

@@ -34,6 +34,7 @@ _OFF_CENTRE_M = 15.0
 _STREAM = 7001
 _SIGHT_M = 30.0
 _FREE_SIGHT_M = 18.0
+_ELBOW_M = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +124,8 @@ def _draw_ground(rng: np.random.Generator, city: City, place: Place, base: Camer
     """Somebody who looks at something: of twelve headings the first with a free sight, else the freest."""
     jitter_x_m, jitter_y_m = rng.uniform(-0.7, 0.7, 2)
     x_m, y_m = place.stand_x_m + float(jitter_x_m), place.stand_y_m + float(jitter_y_m)
+    if len(city.sight_blocks.query(shapely.Point(x_m, y_m), predicate="dwithin", distance=_ELBOW_M)):
+        x_m, y_m = place.stand_x_m, place.stand_y_m
     camera = _standing(base, x_m, y_m, float(rng.uniform(1.5, 2.0)), fov_deg=float(rng.uniform(60.0, 90.0)))
     heading_deg = rng.uniform(0.0, 360.0, 12)
     sight_m = _sights(city, x_m, y_m, heading_deg)

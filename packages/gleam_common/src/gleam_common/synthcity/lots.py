@@ -10,12 +10,15 @@ import numpy.typing as npt
 import shapely
 from shapely.geometry import Polygon
 
+from gleam_common.synthcity.millimetres import snap
+
 __all__ = ["Box", "box_polygons", "boxes_around", "fit_box", "subdivide"]
 
 Polygons = npt.NDArray[np.object_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 _LEAST_M2 = 25.0
+_ANGLE_DIGITS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +32,9 @@ class Box:
     width_m: float
 
     def place(self, local: Floats) -> Floats:
-        """Return points (N, 2) given along (length, width) from the centre, in city metres."""
+        """Return points (N, 2) given along (length, width) from the centre, in city metres on the millimetre grid."""
         cos, sin = math.cos(self.angle), math.sin(self.angle)
-        turned: Floats = local @ np.array([[cos, sin], [-sin, cos]]) + np.array([self.x_m, self.y_m])
-        return turned
+        return snap(local @ np.array([[cos, sin], [-sin, cos]]) + np.array([self.x_m, self.y_m]))
 
     @property
     def polygon(self) -> Polygon:
@@ -50,7 +52,7 @@ def box_polygons(boxes: list[Box]) -> Polygons:
     v = np.stack([-np.sin(angle), np.cos(angle)], axis=1) * (width / 2)[:, None]
     centre = np.stack([x, y], axis=1)
     corners = np.stack([centre - u - v, centre + u - v, centre + u + v, centre - u + v], axis=1)
-    return np.asarray(shapely.polygons(corners))
+    return np.asarray(shapely.polygons(snap(corners)))
 
 
 def boxes_around(polygons: Polygons) -> list[Box]:
@@ -60,9 +62,9 @@ def boxes_around(polygons: Polygons) -> list[Box]:
     swap = np.einsum("ij,ij->i", first, first) < np.einsum("ij,ij->i", second, second)
     long = np.where(swap[:, None], second, first)
     short = np.where(swap[:, None], first, second)
-    centre = corners[:, :4].mean(axis=1)
-    angle = np.arctan2(long[:, 1], long[:, 0])
-    sizes = np.hypot(*long.T), np.hypot(*short.T)
+    centre = snap(corners[:, :4].mean(axis=1))
+    angle = np.round(np.arctan2(long[:, 1], long[:, 0]), _ANGLE_DIGITS)
+    sizes = snap(np.hypot(*long.T)), snap(np.hypot(*short.T))
     return [
         Box(x_m=float(x), y_m=float(y), angle=float(a), length_m=float(u), width_m=float(v))
         for (x, y), a, u, v in zip(centre, angle, *sizes, strict=True)

@@ -10,6 +10,8 @@ import shapely
 from shapely import affinity
 from shapely.geometry import LineString, Polygon
 
+from gleam_common.synthcity.millimetres import snap, snap_line
+
 __all__ = ["STYLES", "ArterialLine", "Skeleton", "StyleSpec", "lay_arterials"]
 
 
@@ -64,7 +66,7 @@ def _lattice(rng: np.random.Generator, reach_m: float, angle_deg: float, *, cut_
                 stop = float(crossings[int(rng.integers(1, len(crossings) - 1))])
                 start, end = (stop, end) if rng.random() < 0.5 else (start, stop)
             ends = [(start, offset), (end, offset)] if family == 0 else [(offset, start), (offset, end)]
-            line = affinity.rotate(LineString(ends), angle_deg, origin=(0.0, 0.0))
+            line = snap_line(affinity.rotate(LineString(ends), angle_deg, origin=(0.0, 0.0)))
             lines.append(ArterialLine(line=line, rank=rank, naming=_suffix(rank, rng)))
     return lines
 
@@ -76,9 +78,8 @@ def _grid(rng: np.random.Generator, reach_m: float) -> Skeleton:
         slope_deg = angle_deg + float(rng.choice([-1, 1]) * rng.uniform(28, 60))
         shift = rng.uniform(-120, 120, size=2)
         diagonal = affinity.rotate(LineString([(-reach_m, 0), (reach_m, 0)]), slope_deg, origin=(0.0, 0.0))
-        lines.append(
-            ArterialLine(line=affinity.translate(diagonal, *shift), rank="primary", naming=_suffix("primary", rng))
-        )
+        diagonal = snap_line(affinity.translate(diagonal, *shift))
+        lines.append(ArterialLine(line=diagonal, rank="primary", naming=_suffix("primary", rng)))
     return Skeleton(lines=tuple(lines), centre=_near_middle(rng))
 
 
@@ -97,7 +98,7 @@ def _ring(centre: tuple[float, float], radius_m: float, rng: np.random.Generator
     turn = np.linspace(0, 2 * np.pi, 97)
     dents = [rng.uniform(0, 0.035) * np.sin(k * turn + rng.uniform(0, 2 * np.pi)) for k in (2, 3, 4)]
     radius = radius_m * (1 + np.sum(dents, axis=0))
-    return LineString(np.stack([centre[0] + radius * np.cos(turn), centre[1] + radius * np.sin(turn)], axis=1))
+    return LineString(snap(np.stack([centre[0] + radius * np.cos(turn), centre[1] + radius * np.sin(turn)], axis=1)))
 
 
 def _rings_and_spokes(
@@ -122,7 +123,7 @@ def _rings_and_spokes(
         along = np.linspace(inner, reach_m, 24)
         turn = angle + bow * (along - inner) / reach_m
         points = np.stack([centre[0] + along * np.cos(turn), centre[1] + along * np.sin(turn)], axis=1)
-        lines.append(ArterialLine(line=LineString(points), rank=rank, naming=_suffix(rank, rng)))
+        lines.append(ArterialLine(line=LineString(snap(points)), rank=rank, naming=_suffix(rank, rng)))
     return lines
 
 

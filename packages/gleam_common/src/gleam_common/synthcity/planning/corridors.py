@@ -10,9 +10,10 @@ import shapely
 from shapely.geometry import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
 
+from gleam_common.synthcity.millimetres import snap
 from gleam_common.synthcity.roads import TRACK_M
 
-__all__ = ["Corridor", "draw_corridors", "give_way"]
+__all__ = ["Corridor", "draw_corridors", "give_way", "stop_at"]
 
 _BANK_M = 13.0
 _VERGE_M = 5.0
@@ -70,7 +71,7 @@ def _axis(
     cos, sin = math.cos(angle), math.sin(angle)
     x = centre[0] + along * cos - (aside + distance) * sin
     y = centre[1] + along * sin + (aside + distance) * cos
-    return LineString(np.stack([x, y], axis=1))
+    return LineString(snap(np.stack([x, y], axis=1)))
 
 
 def _river(rng: np.random.Generator, line: LineString) -> Corridor:
@@ -84,7 +85,7 @@ def _river(rng: np.random.Generator, line: LineString) -> Corridor:
     sides = []
     for sign in (1.0, -1.0):
         half = mean_m + 1.8 * np.sin(along / rng.uniform(28, 50) + rng.uniform(0, 6)) + rng.uniform(-0.6, 0.6, len(xy))
-        sides.append(xy + sign * half[:, None] * normal)
+        sides.append(snap(xy + sign * half[:, None] * normal))
     bed = Polygon(np.concatenate([sides[0], sides[1][::-1]])).buffer(0)
     reserve = line.buffer(mean_m + _BANK_M, cap_style="flat")
     return Corridor(kind="river", line=line, bed=bed, reserve=reserve)
@@ -100,3 +101,16 @@ def give_way(line: LineString, zone: BaseGeometry, longest_m: float) -> list[Lin
     rest = line.difference(shapely.union_all(shapely.buffer(along, 0.5))) if along else line
     parts = shapely.get_parts(shapely.line_merge(rest))
     return [part for part in parts if part.geom_type == "LineString" and part.length >= 30.0]
+
+
+def stop_at(line: LineString, zone: BaseGeometry) -> LineString:
+    """Return ``line`` without the stretches at its ends that lie in ``zone``: a road that ends in a river ends at its
+    bank. A closed ring has no ends; a line wholly inside, or cut to nothing, is returned as it is.
+    """
+    if line.is_closed or not shapely.intersects_xy(zone, shapely.get_coordinates(line)[[0, -1]]).any():
+        return line
+    inside = shapely.get_parts(shapely.line_merge(shapely.intersection(line, zone)))
+    ends = shapely.points(shapely.get_coordinates(line)[[0, -1]])
+    dead = [part for part in inside if shapely.dwithin(part, ends, 1e-6).any()]
+    rest = shapely.get_parts(shapely.line_merge(line.difference(shapely.union_all(shapely.buffer(dead, 0.5)))))
+    return max(rest, key=lambda part: part.length, default=line)

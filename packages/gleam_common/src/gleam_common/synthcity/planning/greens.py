@@ -9,6 +9,7 @@ import shapely
 from shapely.geometry import LineString, Polygon
 
 from gleam_common.synthcity.lots import Box, boxes_around, fit_box
+from gleam_common.synthcity.millimetres import snap
 from gleam_common.synthcity.model import Area, Building, Kind, Road
 from gleam_common.synthcity.planning.drafts import Draft
 from gleam_common.synthcity.planning.sites import Site
@@ -83,7 +84,7 @@ def _crossing_paths(rng: np.random.Generator, polygon: Polygon, box: Box) -> lis
     for index in range(count):
         turn = start + index * math.pi / count
         step = box.length_m * np.array([math.cos(turn), math.sin(turn)])
-        inside = LineString([middle - step, middle + step]).intersection(polygon.buffer(-1.2))
+        inside = LineString(snap([middle - step, middle + step])).intersection(polygon.buffer(-1.2))
         lines += [part for part in shapely.get_parts(inside) if part.geom_type == "LineString" and part.length > 12]
     return lines
 

@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 
 from gleam_common.synthcity.model import Area, Kind, Rail, Road
 from gleam_common.synthcity.planning.arterials import STYLES, ArterialLine, lay_arterials
-from gleam_common.synthcity.planning.corridors import Corridor, draw_corridors, give_way
+from gleam_common.synthcity.planning.corridors import Corridor, draw_corridors, give_way, stop_at
 from gleam_common.synthcity.planning.drafts import Draft
 from gleam_common.synthcity.planning.lattice import Lattice
 from gleam_common.synthcity.planning.streets import District, choose_zone, fill_district
@@ -20,6 +20,11 @@ from gleam_common.synthcity.planning.warp import Warp, make_warp
 from gleam_common.synthcity.planning.zones import draw_character
 
 __all__ = ["Network", "build_network"]
+
+_LONGEST_BRIDGE = 3.25
+"""Longest crossing of a main road, in widths of the river's or railway's reserve; a longer one runs along it."""
+
+_JOINED_M = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,21 +81,29 @@ def build_network(seed: int, style: str, lattice: Lattice) -> Network:
 
 def _main_lines(lines: tuple[ArterialLine, ...], corridors: list[Corridor]) -> list[ArterialLine]:
     """Main roads after giving way to the corridors, and the embankments of the river."""
-    mains = []
+    mains: list[ArterialLine] = []
     for entry in lines:
         parts = [entry.line]
         for corridor in corridors:
-            longest_m = 2.0 * corridor.reserve.area / corridor.line.length
-            parts = [rest for part in parts for rest in give_way(part, corridor.reserve, longest_m)]
+            longest_m = _LONGEST_BRIDGE * corridor.reserve.area / corridor.line.length
+            whole = [stop_at(part, corridor.reserve) for part in parts]
+            parts = [rest for part in whole for rest in give_way(part, corridor.reserve, longest_m)]
         mains += [ArterialLine(line=part, rank=entry.rank, naming=entry.naming) for part in parts]
+    return [*mains, *_embankments(mains, corridors)]
+
+
+def _embankments(mains: list[ArterialLine], corridors: list[Corridor]) -> list[ArterialLine]:
+    """A street on one bank of the river and a path on the other, or a street there too where a main road ends at it."""
+    ends = shapely.union_all([Point(xy) for entry in mains for xy in (entry.line.coords[0], entry.line.coords[-1])])
+    banks = []
     for corridor in (c for c in corridors if c.kind == "river"):
         half_m = corridor.reserve.area / corridor.line.length / 2
-        for sign, rank in ((1.0, "residential"), (-1.0, "path")):
-            bank = corridor.line.offset_curve(sign * half_m)
-            mains += [
-                ArterialLine(line=part, rank=rank, naming="embankment") for part in _clear_of_rail(bank, corridors)
-            ]
-    return mains
+        for sign in (1.0, -1.0):
+            for part in _clear_of_rail(corridor.line.offset_curve(sign * half_m), corridors):
+                is_street = sign > 0 or part.distance(ends) < _JOINED_M
+                rank = "residential" if is_street else "path"
+                banks.append(ArterialLine(line=part, rank=rank, naming="embankment"))
+    return banks
 
 
 def _clear_of_rail(line: BaseGeometry, corridors: list[Corridor]) -> list[LineString]:

@@ -11,7 +11,8 @@ from shapely.geometry import Point
 from shapely.geometry.base import BaseGeometry
 
 from gleam_common.errors import ConfigError
-from gleam_common.synthcity.model import Kind, has_low_crown
+from gleam_common.synthcity.millimetres import snap
+from gleam_common.synthcity.model import Kind, Tree, has_low_crown
 from gleam_common.synthcity.planning.drafts import CityDraft
 from gleam_common.synthcity.roads import rail_bed, road_surfaces
 
@@ -22,6 +23,9 @@ _STEP_M = 2.0
 _CLEAR_M = 1.6
 _WATER_CLEAR_M = 1.0
 _UNPAVED_COST_M = 20.0
+_LOW_TREE_M = 11.0
+"""Crowns of lower broadleaf trees begin below 3 m, and a panorama is taken from up to 2.6 m (see rendering/plants)."""
+
 _ROUNDS = (12, 80, 10_000)
 _PAVED = (Kind.PLAZA, Kind.PARKING)
 
@@ -51,8 +55,18 @@ def make_room(centres_m: Floats, draft: CityDraft) -> tuple[CityDraft, Floats]:
 def find_stands(centres_m: Floats, draft: CityDraft) -> Floats:
     """Return (places, 2) spots; rows of NaN where every spot within reach is built on, under water or on a railway.
 
-    Roads, paths, plazas and car parks are preferred to other ground up to 20 m nearer.
+    Roads, paths, plazas and car parks are preferred to other ground up to 20 m nearer, and in a thicket that leaves no
+    spot beside the crowns one under them is taken.
     """
+    stands = _free_spots(centres_m, draft, _obstacles(draft, crowns=True))
+    crowded = np.flatnonzero(np.isnan(stands[:, 0]))
+    if len(crowded):
+        stands[crowded] = _free_spots(centres_m[crowded], draft, _obstacles(draft, crowns=False))
+    return stands
+
+
+def _free_spots(centres_m: Floats, draft: CityDraft, obstacles: list[BaseGeometry]) -> Floats:
+    """The cheapest spot of each place that no obstacle covers, or NaN."""
     roads = [entry.item for entry in draft.roads]
     areas = [entry.item for entry in draft.areas]
     steps = np.arange(-STAND_REACH_M + 1.0, STAND_REACH_M, _STEP_M)
@@ -60,9 +74,8 @@ def find_stands(centres_m: Floats, draft: CityDraft) -> Floats:
     spots_PO2 = centres_m[:, None, :] + offsets[None]
     paved = [*road_surfaces(roads, -0.5), *(area.polygon for area in areas if area.kind in _PAVED)]
     is_paved = _covered(spots_PO2.reshape(-1, 2), paved).reshape(spots_PO2.shape[:2])
-    cost_PO = np.hypot(*offsets.T)[None] + _UNPAVED_COST_M * ~is_paved
+    cost_PO = snap(np.hypot(*offsets.T))[None] + _UNPAVED_COST_M * ~is_paved
     order_PO = np.argsort(cost_PO, axis=1, kind="stable")
-    obstacles = _obstacles(draft)
     stands = np.full((len(centres_m), 2), np.nan)
     start = 0
     # Most places find a spot among the first few, so the rest are only looked at where they are needed.
@@ -78,17 +91,21 @@ def find_stands(centres_m: Floats, draft: CityDraft) -> Floats:
     return stands
 
 
-def _obstacles(draft: CityDraft) -> list[BaseGeometry]:
-    """Walls, trunks, water and tracks, as wide as one stays away from them."""
+def _obstacles(draft: CityDraft, *, crowns: bool) -> list[BaseGeometry]:
+    """Walls, trunks, water and tracks, as wide as one stays away from them; ``crowns``: out of low crowns, too."""
     edges = [entry.item.polygon for entry in draft.areas if entry.item.kind in (Kind.RIVER, Kind.POND)]
     edges += [rail_bed(entry.item) for entry in draft.rails]
     walls = [entry.item.footprint for entry in draft.buildings]
     trunks = [Point(tree.x_m, tree.y_m) for tree in draft.trees]
-    crowns_m = [tree.radius_m + 0.5 if has_low_crown(tree) else 0.0 for tree in draft.trees]
+    crowns_m = [tree.radius_m + 0.5 if crowns and _is_low(tree) else 0.0 for tree in draft.trees]
     shapes = [*walls, *trunks, *edges]
     clear_m = np.maximum(_CLEAR_M, [*np.zeros(len(walls)), *crowns_m, *np.zeros(len(edges))])
     clear_m[len(shapes) - len(edges) :] = _WATER_CLEAR_M
     return list(shapely.buffer(np.array(shapes, dtype=object), clear_m, quad_segs=2))
+
+
+def _is_low(tree: Tree) -> bool:
+    return has_low_crown(tree) or tree.height_m < _LOW_TREE_M
 
 
 def _covered(xy: Floats, shapes: list[BaseGeometry]) -> npt.NDArray[np.bool_]:
@@ -96,5 +113,5 @@ def _covered(xy: Floats, shapes: list[BaseGeometry]) -> npt.NDArray[np.bool_]:
     covered = np.zeros(len(xy), dtype=bool)
     points = np.asarray(shapely.points(xy), dtype=object)
     # The tree holds the points, not the shapes: each shape is then prepared once for all points near it.
-    covered[shapely.STRtree(points).query(shapes, predicate="intersects")[1]] = True
+    covered[shapely.STRtree(points).query(np.array(shapes, dtype=object), predicate="intersects")[1]] = True
     return covered

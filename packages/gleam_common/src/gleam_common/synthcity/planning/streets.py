@@ -12,6 +12,7 @@ from shapely.geometry import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import substring
 
+from gleam_common.synthcity.millimetres import snap
 from gleam_common.synthcity.planning.corridors import give_way
 from gleam_common.synthcity.planning.zones import Character, Zone, zone_named
 
@@ -69,14 +70,15 @@ def _frame(polygon: Polygon) -> tuple[npt.NDArray[np.float64], float, float, flo
     corners = shapely.get_coordinates(shapely.oriented_envelope(polygon))[:4]
     a, b = corners[1] - corners[0], corners[2] - corners[1]
     long, short = (a, b) if a @ a >= b @ b else (b, a)
-    return corners.mean(axis=0), math.atan2(long[1], long[0]), float(np.hypot(*long)), float(np.hypot(*short))
+    length_m, width_m = snap([np.hypot(*long), np.hypot(*short)]).tolist()
+    return snap(corners.mean(axis=0)), round(math.atan2(long[1], long[0]), 6), length_m, width_m
 
 
 def _chord(polygon: Polygon, point: npt.NDArray[np.float64], angle: float) -> list[LineString]:
     """The stretches of the line through ``point`` that lie in ``polygon``."""
     reach = 2.0 * math.hypot(*(np.subtract(polygon.bounds[2:], polygon.bounds[:2])))
     step = reach * np.array([math.cos(angle), math.sin(angle)])
-    inside = LineString([point - step, point + step]).intersection(polygon)
+    inside = LineString(snap([point - step, point + step])).intersection(polygon)
     return [part for part in shapely.get_parts(inside) if part.geom_type == "LineString" and part.length > 25.0]
 
 

@@ -8,6 +8,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from gleam_common.synthcity.lots import boxes_around
+from gleam_common.synthcity.millimetres import snap
 from gleam_common.synthcity.model import Kind, Road, Tree
 from gleam_common.synthcity.planning.drafts import CityDraft
 from gleam_common.synthcity.planning.network import Network
@@ -87,8 +88,7 @@ def _beside(road: Road, along_m: Floats, aside_m: float) -> Floats:
     back = shapely.get_coordinates(shapely.line_interpolate_point(road.line, np.maximum(along_m - 0.5, 0.0)))
     step = ahead - back
     step /= np.maximum(np.linalg.norm(step, axis=1, keepdims=True), 1e-9)
-    beside: Floats = here + aside_m * np.stack([-step[:, 1], step[:, 0]], axis=1)
-    return beside
+    return snap(here + aside_m * np.stack([-step[:, 1], step[:, 0]], axis=1))
 
 
 def _green_spots(rng: np.random.Generator, network: Network, sites: list[Site]) -> tuple[Floats, Ints]:
@@ -121,7 +121,7 @@ def _scatter(rng: np.random.Generator, polygon: BaseGeometry, per_ha: float) -> 
         return np.zeros((0, 2))
     x0, y0, x1, y1 = polygon.bounds
     count = int(rng.poisson((x1 - x0) * (y1 - y0) * per_ha / 1e4))
-    xy = np.stack([rng.uniform(x0, x1, count), rng.uniform(y0, y1, count)], axis=1)
+    xy = snap(np.stack([rng.uniform(x0, x1, count), rng.uniform(y0, y1, count)], axis=1))
     shapely.prepare(polygon)
     return np.asarray(xy[shapely.contains_xy(polygon, xy)])
 

@@ -10,6 +10,8 @@ import shapely
 from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
+from gleam_common.synthcity.millimetres import snap
+
 __all__ = ["Warp", "make_warp"]
 
 _WAVES = 4
@@ -32,9 +34,8 @@ class Warp:
         return float(np.hypot(*self.pushes).sum())
 
     def points(self, xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return points (N, 2), moved."""
-        moved: npt.NDArray[np.float64] = xy + np.sin(xy @ self.waves + self.phases) @ self.pushes.T
-        return moved
+        """Return points (N, 2), moved, on the millimetre grid."""
+        return snap(xy + np.sin(xy @ self.waves + self.phases) @ self.pushes.T)
 
     def geometry(self, shape: BaseGeometry, step_m: float = 12.0) -> BaseGeometry:
         """Return a line or polygon, bent; its edges are cut to ``step_m`` first so that they can bend."""

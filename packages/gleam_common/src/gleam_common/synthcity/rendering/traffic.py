@@ -23,6 +23,7 @@ _CAR_REACH_M = {View.SATELLITE: 66.0, View.UAV: 210.0, View.PANORAMA: 110.0, Vie
 _MOST_CARS = 48
 _CLEAR_M = 1.5
 _CLEAR_AHEAD_M = 8.0
+_BESIDE_DEG = 5.0
 _AROUND_M = 9.0
 _STREAM = 7004
 
@@ -160,9 +161,19 @@ def _in_the_way(pose: Floats, kind: npt.NDArray[np.int64], camera: Camera) -> np
     gap_m = np.hypot(*np.maximum(beyond, 0).T)
     if camera.view is View.PANORAMA:
         return np.asarray(gap_m < _CLEAR_M)
-    bearing = np.degrees(np.arctan2(-offset[:, 0], -offset[:, 1])) - camera.heading_deg
-    in_view = np.abs((bearing + 180) % 360 - 180) < camera.fov_deg / 2 + 15
+    in_view = _reaches_into_view(offset, ahead * half[:, :1], left * half[:, 1:], camera)
     return np.asarray(gap_m < np.where(in_view, _CLEAR_AHEAD_M, _CLEAR_M))
+
+
+def _reaches_into_view(offset: Floats, ahead: Floats, left: Floats, camera: Camera) -> npt.NDArray[np.bool_]:
+    """Which rectangles have their centre, a corner or the middle of a side between the edges of a photo (or nearly).
+
+    ``offset`` (N, 2) leads from the centre to the camera, ``ahead`` and ``left`` (N, 2) to the front and left side.
+    """
+    across = np.array([(a, b) for a in (-1.0, 0.0, 1.0) for b in (-1.0, 0.0, 1.0)])[:, :, None, None]
+    east, north = np.moveaxis(across[:, 0] * ahead + across[:, 1] * left - offset, -1, 0)
+    bearing = np.degrees(np.arctan2(east, north)) - camera.heading_deg
+    return np.asarray((np.abs((bearing + 180) % 360 - 180) < camera.fov_deg / 2 + _BESIDE_DEG).any(axis=0))
 
 
 def _in_sight(pose: Floats, camera: Camera) -> Floats:
