@@ -114,12 +114,12 @@ def _draw_leaf(rng: np.random.Generator, season: Season) -> float:
 
 def _draw_sensor(rng: np.random.Generator, view: View) -> Sensor:
     """Strong on purpose: colour and brightness alone must not tell which pictures belong together."""
-    warm, tint = rng.normal(0.0, 0.13), rng.normal(0.0, 0.06)
+    warm, tint = rng.normal(0.0, 0.19), rng.normal(0.0, 0.09)
     return Sensor(
-        exposure=float(0.27 * 2.0 ** rng.normal(0.0, 0.4)),
+        exposure=float(0.27 * 2.0 ** rng.normal(0.0, 0.45)),
         white_balance=(float(np.exp(warm)), float(np.exp(tint)), float(np.exp(-warm))),
         contrast=float(rng.uniform(0.9, 1.45)),
-        saturation=float(rng.uniform(0.6, 1.3)),
+        saturation=float(rng.uniform(0.5, 1.4)),
         noise=float(rng.uniform(0.3, 3.0)),
         blur_px=float(rng.uniform(0.0, 0.7)),
         vignette=0.0 if view is View.SATELLITE else float(rng.uniform(0.0, 0.3)),
