@@ -30,8 +30,7 @@ SIZES_PX: dict[View, tuple[int, int]] = {
 """(width, height) of each view."""
 
 _SATELLITE_HEIGHT_M = 400.0
-# A UAV picture that looks north would lie on its tile pixel by pixel if it were centred on it.
-_OFF_CENTRE_M = {View.MAP: 15.0, View.UAV: 28.0}
+_OFF_CENTRE_M = 15.0
 _STREAM = 7001
 _SIGHT_M = 30.0
 _FREE_SIGHT_M = 18.0
@@ -66,7 +65,7 @@ def draw_camera(city: City, place: Place, view: View, seed: int) -> Camera:
     """Return a camera of ``view`` for ``place``; the same arguments give the same camera.
 
     Satellite: the place's own tile. Map: 100-150 m wide, centred within 15 m of the tile's centre. UAV: 80-200 m high,
-    30-60 degrees down, 0.9 to 1.5 tiles wide at a ground point within 28 m of the tile's centre. Panorama and ground
+    30-60 degrees down, 1 to 1.4 tiles wide at a ground point within 15 m of the tile's centre. Panorama and ground
     photo: eye height at the place's stand; a ground photo does not stare at a near wall if it can be avoided.
     """
     rng = np.random.default_rng([seed, _STREAM, list(View).index(view)])
@@ -79,7 +78,7 @@ def draw_camera(city: City, place: Place, view: View, seed: int) -> Camera:
         case View.SATELLITE:
             return base
         case View.MAP:
-            x_m, y_m = _near_centre(rng, place, view)
+            x_m, y_m = _near_centre(rng, place)
             extent_m = float(rng.uniform(100.0, 150.0))
             return replace(base, x_m=x_m, y_m=y_m, extent_m=extent_m, target_x_m=x_m, target_y_m=y_m)
         case View.UAV:
@@ -90,8 +89,8 @@ def draw_camera(city: City, place: Place, view: View, seed: int) -> Camera:
             return _draw_ground(rng, city, place, base)
 
 
-def _near_centre(rng: np.random.Generator, place: Place, view: View) -> tuple[float, float]:
-    radius_m, angle = _OFF_CENTRE_M[view] * math.sqrt(rng.uniform()), rng.uniform(0, 2 * math.pi)
+def _near_centre(rng: np.random.Generator, place: Place) -> tuple[float, float]:
+    radius_m, angle = _OFF_CENTRE_M * math.sqrt(rng.uniform()), rng.uniform(0, 2 * math.pi)
     return place.x_m + radius_m * math.cos(angle), place.y_m + radius_m * math.sin(angle)
 
 
@@ -103,7 +102,7 @@ def _standing(base: Camera, x_m: float, y_m: float, z_m: float, fov_deg: float) 
 
 def _draw_uav(rng: np.random.Generator, city: City, place: Place, base: Camera) -> Camera:
     """A drone whose operator zooms in: the picture is as wide at its target as a tile and a half at most."""
-    target_x_m, target_y_m = _near_centre(rng, place, View.UAV)
+    target_x_m, target_y_m = _near_centre(rng, place)
     for attempt in range(12):
         pitch_deg = float(rng.uniform(30.0, 60.0))
         pitch = math.radians(pitch_deg)
@@ -113,7 +112,7 @@ def _draw_uav(rng: np.random.Generator, city: City, place: Place, base: Camera) 
         x_m, y_m = target_x_m - back_m * math.sin(heading), target_y_m - back_m * math.cos(heading)
         if attempt == 11 or not _building_near(city, shapely.Point(x_m, y_m), 6.0, above_m=z_m - 6.0):
             break
-    width_m, range_m = float(rng.uniform(0.9, 1.5)) * city.tile_m, z_m / math.sin(pitch)
+    width_m, range_m = float(rng.uniform(1.0, 1.4)) * city.tile_m, z_m / math.sin(pitch)
     fov_deg = math.degrees(2 * math.atan(width_m / (2 * range_m)))
     return replace(
         base, x_m=x_m, y_m=y_m, z_m=z_m, heading_deg=heading_deg, pitch_deg=pitch_deg,

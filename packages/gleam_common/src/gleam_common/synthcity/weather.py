@@ -114,7 +114,7 @@ def _draw_leaf(rng: np.random.Generator, season: Season) -> float:
 
 def _draw_sensor(rng: np.random.Generator, view: View) -> Sensor:
     """Strong on purpose: colour and brightness alone must not tell which pictures belong together."""
-    warm, tint = rng.normal(0.0, 0.28), rng.normal(0.0, 0.13)
+    warm, tint = rng.normal(0.0, 0.19), rng.normal(0.0, 0.09)
     return Sensor(
         exposure=float(0.27 * 2.0 ** rng.normal(0.0, 0.45)),
         white_balance=(float(np.exp(warm)), float(np.exp(tint)), float(np.exp(-warm))),
