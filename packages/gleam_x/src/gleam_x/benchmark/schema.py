@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from gleam_common.errors import DataError
 from gleam_common.views import QUERY_VIEWS
+
 from gleam_x.benchmark.vocabulary import COLOURS, COMPASS_SIDES, IMAGE_SIDES, KINDS
 
 __all__ = [
