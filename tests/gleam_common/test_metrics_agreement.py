@@ -155,6 +155,12 @@ def test_order_of_units_and_raters_and_names_of_labels_do_not_matter(measure):
     assert measure(with_nan) == pytest.approx(value)
 
 
+@pytest.mark.parametrize("level", ["ordinal", "interval"])
+def test_order_in_which_categories_are_named_does_not_matter(level):
+    rows = random_rows(5)
+    assert krippendorff_alpha(ratings(rows, (3, 0, 2, 1)), level) == pytest.approx(krippendorff_alpha(rows, level))
+
+
 def test_cohen_is_symmetric_and_leaves_missing_out():
     rows = [row[:2] for row in random_rows(4)]
     both = [row for row in rows if None not in row]
