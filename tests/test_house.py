@@ -97,7 +97,13 @@ def tracked_texts() -> Iterator[tuple[str, str]]:
             continue
 
 
-HOSTS = {"www.apache.org", "www.adobe.com", "openfontlicense.org"}
+HOSTS = {
+    "www.apache.org",
+    "www.adobe.com",
+    "openfontlicense.org",
+    "api.openai.com",  # the two teachers of gleam_x's registry
+    "ark.cn-beijing.volces.com",
+}
 """Hosts that a file may name; a package registry is none of them."""
 
 

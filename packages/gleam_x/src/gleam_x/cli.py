@@ -8,7 +8,9 @@ from gleam_common.commands import Command, dispatch
 
 ABOUT = "GLEAM-X: says whether two pictures show the same place, and why."
 
-COMMANDS: dict[str, Command] = {}
+COMMANDS: dict[str, Command] = {
+    "annotate": ("gleam_x.teachers.command:annotate_command", "let teachers explain pairs of a catalog"),
+}
 
 
 def main() -> None:
