@@ -48,6 +48,12 @@ def test_cameras_stay_within_their_promises(seed):
     assert math.hypot(ground.x_m - PLACE.stand_x_m, ground.y_m - PLACE.stand_y_m) < 1.0
 
 
+def test_uavs_look_anywhere_but_seldom_north():
+    heading_deg = np.array([draw_camera(CITY, PLACE, View.UAV, seed).heading_deg for seed in range(600)])
+    assert (np.bincount((heading_deg // 30).astype(int), minlength=12)[1:-1] > 30).all()
+    assert 0.02 < ((heading_deg < 30) | (heading_deg > 330)).mean() < 0.09
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_the_uav_looks_at_its_target(seed):
     camera = draw_camera(CITY, PLACE, View.UAV, seed)

@@ -21,7 +21,7 @@ SENSOR = Sensor(
     exposure=0.3, white_balance=(1.0, 1.0, 1.0), contrast=1.0, saturation=1.0, noise=0.0, blur_px=0.0, vignette=0.0
 )  # fmt: skip
 NOON = Weather(
-    season=Season.SUMMER, sun_azimuth_deg=180.0, sun_elevation_deg=45.0, sun_strength=1.0, cloud_cover=0.1,
+    season=Season.SUMMER, sun_azimuth_deg=180.0, sun_elevation_deg=45.0, sun_strength=1.0, cloud_cover=0.1, cloud_shadow=0.0,
     visibility_m=9000.0, snow=0.0, leaf=1.0, sensor=SENSOR,
 )  # fmt: skip
 
@@ -29,6 +29,16 @@ NOON = Weather(
 @pytest.fixture(scope="module")
 def scene():
     return Scene(CITY, paint_ground(CITY))
+
+
+def test_passing_clouds_darken_parts_of_the_ground_and_move_nothing(scene):
+    camera = draw_camera(CITY, PLACE, View.UAV, 3)
+    clear, cloudy = (scene.render(camera, replace(NOON, cloud_shadow=share), 6) for share in (0.0, 0.5))
+    assert (clear.items == cloudy.items).all()
+    # The exposure follows the mean, so that what is still in the sun becomes brighter.
+    change = cloudy.rgb.mean(axis=-1) - clear.rgb.mean(axis=-1)
+    assert (change < -20).mean() > 0.08
+    assert (change > 3).mean() > 0.3
 
 
 def look_from(x_m: float, y_m: float, z_m: float, heading_deg: float, pitch_deg: float, view: View) -> Camera:

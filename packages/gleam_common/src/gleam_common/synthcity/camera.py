@@ -31,6 +31,7 @@ SIZES_PX: dict[View, tuple[int, int]] = {
 
 _SATELLITE_HEIGHT_M = 400.0
 _OFF_CENTRE_M = 15.0
+_NORTH_DEG, _NORTH_ODDS = 30.0, 0.05
 _STREAM = 7001
 _SIGHT_M = 30.0
 _FREE_SIGHT_M = 18.0
@@ -65,7 +66,8 @@ def draw_camera(city: City, place: Place, view: View, seed: int) -> Camera:
     """Return a camera of ``view`` for ``place``; the same arguments give the same camera.
 
     Satellite: the place's own tile. Map: 100-150 m wide, centred within 15 m of the tile's centre. UAV: 80-200 m high,
-    30-60 degrees down, 1 to 1.4 tiles wide at a ground point within 15 m of the tile's centre. Panorama and ground
+    30-60 degrees down, 1 to 1.4 tiles wide at a ground point within 15 m of the tile's centre, any heading, but within
+    30 degrees of north one in twenty. Panorama and ground
     photo: eye height at the place's stand; a ground photo does not stare at a near wall if it can be avoided.
     """
     rng = np.random.default_rng([seed, _STREAM, list(View).index(view)])
@@ -107,7 +109,7 @@ def _draw_uav(rng: np.random.Generator, city: City, place: Place, base: Camera) 
         pitch_deg = float(rng.uniform(30.0, 60.0))
         pitch = math.radians(pitch_deg)
         z_m = float(rng.uniform(80.0, min(200.0, 230.0 * math.sin(pitch))))
-        heading_deg = float(rng.uniform(0.0, 360.0))
+        heading_deg = _draw_heading_deg(rng)
         heading, back_m = math.radians(heading_deg), z_m / math.tan(pitch)
         x_m, y_m = target_x_m - back_m * math.sin(heading), target_y_m - back_m * math.cos(heading)
         if attempt == 11 or not _building_near(city, shapely.Point(x_m, y_m), 6.0, above_m=z_m - 6.0):
@@ -118,6 +120,14 @@ def _draw_uav(rng: np.random.Generator, city: City, place: Place, base: Camera) 
         base, x_m=x_m, y_m=y_m, z_m=z_m, heading_deg=heading_deg, pitch_deg=pitch_deg,
         fov_deg=fov_deg, extent_m=0.0, target_x_m=target_x_m, target_y_m=target_y_m,
     )  # fmt: skip
+
+
+def _draw_heading_deg(rng: np.random.Generator) -> float:
+    """Any heading, those near north more rarely: there a picture lies on its tile field by field, and a thumbnail of
+    8 x 8 pixels finds it (:mod:`gleam_common.synthcity.baseline`).
+    """
+    off_north_deg = rng.uniform(_NORTH_DEG, 360.0 - _NORTH_DEG)
+    return float(rng.uniform(-_NORTH_DEG, _NORTH_DEG) % 360.0 if rng.uniform() < _NORTH_ODDS else off_north_deg)
 
 
 def _draw_ground(rng: np.random.Generator, city: City, place: Place, base: Camera) -> Camera:

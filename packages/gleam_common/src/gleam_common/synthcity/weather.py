@@ -57,6 +57,7 @@ class Weather:
         sun_elevation_deg: above the horizon.
         sun_strength: direct light as a share of a clear day's; near 0 under clouds.
         cloud_cover: share of the sky under clouds.
+        cloud_shadow: share of the sunlit ground over which clouds pass.
         visibility_m: distance at which half of the light is lost to haze.
         snow: share of ground and roofs under snow.
         leaf: share of leaves still on broadleaf trees.
@@ -68,6 +69,7 @@ class Weather:
     sun_elevation_deg: float
     sun_strength: float
     cloud_cover: float
+    cloud_shadow: float
     visibility_m: float
     snow: float
     leaf: float
@@ -95,6 +97,7 @@ def draw_weather(view: View, seed: int, lat: float = 50.0) -> Weather:
         sun_elevation_deg=float(rng.uniform(lowest, highest)),
         sun_strength=strength,
         cloud_cover=float(rng.uniform(0.0, 0.5) if clear else rng.uniform(0.5, 1.0)),
+        cloud_shadow=0.0 if view is View.SATELLITE or rng.random() < 0.25 else float(rng.uniform(0.2, 0.6)),
         visibility_m=float(near_m * (far_m / near_m) ** rng.beta(2.0, 1.2)),
         snow=float(rng.uniform(0.15, 0.7)) if can_snow and rng.random() < 0.45 else 0.0,
         leaf=_draw_leaf(rng, season),
@@ -114,7 +117,7 @@ def _draw_leaf(rng: np.random.Generator, season: Season) -> float:
 
 def _draw_sensor(rng: np.random.Generator, view: View) -> Sensor:
     """Strong on purpose: colour and brightness alone must not tell which pictures belong together."""
-    warm, tint = rng.normal(0.0, 0.19), rng.normal(0.0, 0.09)
+    warm, tint = rng.normal(0.0, 0.30), rng.normal(0.0, 0.13)
     return Sensor(
         exposure=float(0.27 * 2.0 ** rng.normal(0.0, 0.45)),
         white_balance=(float(np.exp(warm)), float(np.exp(tint)), float(np.exp(-warm))),

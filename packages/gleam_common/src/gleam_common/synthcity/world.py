@@ -19,7 +19,7 @@ from gleam_common.views import QUERY_VIEWS, View
 
 __all__ = ["WORLD_VERSION", "CityPlan", "Shot", "WorldConfig", "plan_world", "shots_of", "tile_id"]
 
-WORLD_VERSION = 4
+WORLD_VERSION = 5
 """Rises whenever the same configuration gives other pictures, so that a finished world of old is not taken for new."""
 
 _CITY_IDS = (

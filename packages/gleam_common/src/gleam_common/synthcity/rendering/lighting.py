@@ -14,7 +14,7 @@ import numpy.typing as npt
 from gleam_common.synthcity.rendering.planar import colour, dot, lerp, pick, put, repeated, rows
 from gleam_common.synthcity.rendering.shading import Look
 from gleam_common.synthcity.rendering.shelter import Shelter
-from gleam_common.synthcity.rendering.sky import Light, sky_colour
+from gleam_common.synthcity.rendering.sky import Light, sky_colour, under_clouds
 from gleam_common.synthcity.rendering.surfels import GROUND, Surfels, sun_blocked
 from gleam_common.synthcity.rendering.tracing import Layer
 from gleam_common.synthcity.weather import Weather
@@ -59,6 +59,8 @@ def illuminate(scenery: Scenery, seen: Surfels, look: Look, light: Light, weathe
     arriving *= open_sky
     direct = _sun_share(scenery, seen, look, light, weather, close)
     if direct is not None:
+        if light.cloud_shadow:
+            direct *= under_clouds(light, seen.position)
         arriving += light.sun * direct
     arriving *= look.albedo
     shiny = np.flatnonzero(look.gloss > 0.01)

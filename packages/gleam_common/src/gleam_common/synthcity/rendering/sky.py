@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +16,13 @@ from gleam_common.synthcity.rendering.noise import lookup_smooth, tile_noise
 from gleam_common.synthcity.rendering.planar import dot, lerp, smoothstep
 from gleam_common.synthcity.weather import Weather
 
-__all__ = ["Light", "make_light", "sky_colour"]
+__all__ = ["Light", "make_light", "sky_colour", "under_clouds"]
 
 Floats = npt.NDArray[np.float32]
 _CLOUD_TEXELS = 26.0
+_SHADOW_TEXELS = 1.6
+_SHADOW_SPREAD, _SHADOW_DEPTH = 0.4, 0.85
+_POSITIVE = np.float32(2**15)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +31,8 @@ class Light:
 
     ``to_sun`` (3, 1) points to the sun. ``sun``, ``zenith``, ``horizon``, ``bounce``, ``cloud`` are (3, 1) colours: of
     direct light on a surface that faces the sun, of the sky above and at the horizon, of light from the ground, and of
-    clouds. ``haze_m`` is the distance over which the part of light that arrives falls to 1/e. ``cloud_shift`` moves the
-    clouds (texels).
+    clouds. ``cloud_shadow`` is the share of the ground in the shadow of clouds. ``haze_m`` is the distance over which
+    the part of light that arrives falls to 1/e. ``cloud_shift`` moves the clouds (texels).
     """
 
     to_sun: Floats
@@ -38,6 +42,7 @@ class Light:
     bounce: Floats
     cloud: Floats
     cloud_cover: float
+    cloud_shadow: float
     haze_m: float
     cloud_shift: tuple[float, float]
 
@@ -64,10 +69,20 @@ def make_light(weather: Weather, rng: np.random.Generator) -> Light:
     return Light(
         to_sun=np.array(to_sun, dtype=np.float32)[:, None],
         cloud_cover=weather.cloud_cover,
+        cloud_shadow=weather.cloud_shadow,
         haze_m=weather.visibility_m / math.log(2.0),
         cloud_shift=(float(shift_u), float(shift_v)),
         **{name: value.astype(np.float32)[:, None] for name, value in colours.items()},
     )
+
+
+def under_clouds(light: Light, position_3N: Floats) -> Floats:
+    """Return the share (N,) of the sun that passing clouds leave to each point: patches of 20 to 150 m, soft edges."""
+    along = position_3N[:2] - position_3N[2] * light.to_sun[:2] / np.maximum(light.to_sun[2], np.float32(0.1))
+    u, v = along * np.float32(_SHADOW_TEXELS) + np.array(light.cloud_shift, np.float32)[:, None] + _POSITIVE
+    sunny = np.float32(_SHADOW_SPREAD * NormalDist().inv_cdf(1.0 - light.cloud_shadow))
+    density = lookup_smooth(tile_noise(54, 1.6), u, v)
+    return np.float32(1.0) - np.float32(_SHADOW_DEPTH) * smoothstep(-0.12, 0.12, density - sunny)
 
 
 def sky_colour(light: Light, direction_3N: Floats) -> Floats:
