@@ -1,0 +1,1 @@
+"""People look at the benchmark: a local page, agreement, adjudication, and a benchmark with their changes applied."""
