@@ -14,7 +14,7 @@ from gleam_common.errors import ArtifactError, ConfigError
 
 from gleam_x.benchmark.schema import Language, check_records
 from gleam_x.teachers.cache import read_replies
-from gleam_x.teachers.engine import Limits, most_cost
+from gleam_x.teachers.engine import Limits, check_prices, most_cost
 from gleam_x.teachers.pairs import Pair, check_pictures, sample
 from gleam_x.teachers.registry import Teacher, read_key
 from gleam_x.teachers.reply import Outcome
@@ -123,6 +123,8 @@ def annotate_pairs(plan: Plan, out: Path, limits: Limits) -> dict[str, Any]:
     """
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / CACHE_FILE).is_file())):
         raise ArtifactError(f"{out} holds something else (no {CACHE_FILE})", fix="choose a new or empty folder")
+    for teacher in plan.teachers:
+        check_prices(teacher, limits)
     keys = {teacher.name: read_key(teacher) for teacher in plan.teachers}
     check_pictures(plan.pairs)
     questions = plan.questions()

@@ -30,6 +30,8 @@ def annotate(
     second_teacher: str = "",
     second_model: str = "",
     second_key_env: str = "",
+    second_price_in: float | None = None,
+    second_price_out: float | None = None,
     root: Path | None = None,
     pairs: Path | None = None,
     split: str | None = None,
@@ -60,10 +62,12 @@ def annotate(
         key_env: name of the variable with the key; needed with a URL, otherwise instead of the usual one.
         price_in: money per million input tokens, where the price of the model is not known or has changed.
         price_out: money per million output tokens.
-        currency: of both.
+        currency: of all prices given here.
         second_teacher: asked blind about the overlap sample, for the agreement of both.
         second_model: as model.
         second_key_env: as key_env.
+        second_price_in: as price_in.
+        second_price_out: as price_out.
         root: what picture paths are relative to; the catalog's folder if not given.
         pairs: JSONL with query_id, gallery_id, same_place and maybe negative_kind; without it each query gives a
             positive and a random negative.
@@ -87,8 +91,12 @@ def annotate(
     from gleam_x.teachers.registry import find_teacher
 
     first = find_teacher(teacher, model, key_env, _prices(price_in, price_out, currency))
-    second = find_teacher(second_teacher, second_model, second_key_env) if second_teacher else None
-    _check_second(second_teacher, second_model or second_key_env, overlap_share)
+    second_prices = _prices(second_price_in, second_price_out, currency)
+    second = find_teacher(second_teacher, second_model, second_key_env, second_prices) if second_teacher else None
+    if second is None and (second_model or second_key_env or second_prices or overlap_share is not None):
+        raise ConfigError(
+            "--overlap-share and the options --second-... need a second teacher", fix="add --second-teacher"
+        )
     limits = Limits(
         concurrency=concurrency, rpm=rpm, tpm=tpm, attempts=attempts, timeout_s=timeout_s, max_cost=max_cost
     )
@@ -112,14 +120,6 @@ def annotate(
 def annotate_command(arguments: Sequence[str]) -> None:
     """``gleam-x annotate --catalog C --teacher gpt-4o --out DIR ...``."""
     run_function(annotate, "gleam-x annotate", arguments)
-
-
-def _check_second(second_teacher: str, of_second: str, overlap_share: float | None) -> None:
-    """Refuse options that would do nothing."""
-    if not second_teacher and (of_second or overlap_share is not None):
-        raise ConfigError(
-            "--overlap-share, --second-model and --second-key-env need a second teacher", fix="add --second-teacher"
-        )
 
 
 def _prices(price_in: float | None, price_out: float | None, currency: str) -> Prices | None:

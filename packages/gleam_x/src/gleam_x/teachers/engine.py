@@ -18,7 +18,7 @@ from gleam_x.teachers.registry import Teacher
 from gleam_x.teachers.reply import Outcome, Reply, Usage
 from gleam_x.teachers.request import Request
 
-__all__ = ["Check", "Engine", "Limits", "RunStoppedError", "most_cost"]
+__all__ = ["Check", "Engine", "Limits", "RunStoppedError", "check_prices", "most_cost"]
 
 Check = Callable[[str], tuple[Outcome, str]]
 """Says of an answer's text whether it is OK, a REFUSAL or SCHEMA_INVALID, and what is wrong with it."""
@@ -84,12 +84,7 @@ class Engine:
     def __init__(
         self, endpoint: Endpoint, teacher: Teacher, cache: Cache, limits: Limits, rng: random.Random | None = None
     ) -> None:
-        if limits.max_cost is not None and teacher.prices is None:
-            raise ConfigError(
-                "a budget needs prices, and those of this model are not known",
-                value=teacher.model,
-                fix="give --price-in and --price-out (money per million tokens), or leave --max-cost out",
-            )
+        check_prices(teacher, limits)
         self._endpoint, self._teacher, self._cache, self._limits = endpoint, teacher, cache, limits
         self._pacer = Pacer(limits.rpm, limits.tpm)
         self._rng = rng or random.Random()
@@ -198,6 +193,20 @@ class Engine:
         if prices is None:
             return None
         return most_cost(request) if answer.usage is None else answer.usage.cost(prices)
+
+
+def check_prices(teacher: Teacher, limits: Limits) -> None:
+    """Check that a budget can be kept.
+
+    Raises:
+        ConfigError: there is one, and the teacher has no prices.
+    """
+    if limits.max_cost is not None and teacher.prices is None:
+        raise ConfigError(
+            "a budget needs prices, and those of this model are not known",
+            value=teacher.model,
+            fix="give --price-in and --price-out (--second-price-in and --second-price-out), or leave --max-cost out",
+        )
 
 
 def most_cost(request: Request) -> float:
