@@ -60,7 +60,7 @@ class Benchmark:
     def picture(self, pair: Pair, which: Picture) -> tuple[bytes, str]:
         """Return a picture's bytes and its media type."""
         place = pair.place
-        data = _group(place.file, place.group, which)[place.row].as_py()["bytes"]
+        data = _picture(place, which)["bytes"]
         return data, _media_type(data)
 
 
@@ -111,8 +111,7 @@ def _check_pictures(rows: list[tuple[Record, _Place]]) -> None:
     wrong = []
     for record, place in rows:
         for which in PICTURES:
-            picture = _group(place.file, place.group, which)[place.row].as_py()
-            data = (picture or {}).get("bytes")
+            data = _picture(place, which).get("bytes")
             if not data:
                 wrong.append(f"record {record.record_id} has no {which}")
             elif not _media_type(data):
@@ -122,8 +121,13 @@ def _check_pictures(rows: list[tuple[Record, _Place]]) -> None:
         raise DataError(f"{wrong[0]}{more}", fix="build the benchmark again with its pictures inside")
 
 
+def _picture(place: _Place, which: Picture) -> dict[str, Any]:
+    group = _group(place.file, place.file.stat().st_mtime_ns, place.group, which)
+    return dict(group[place.row].as_py() or {})
+
+
 @lru_cache(maxsize=4)
-def _group(file: Path, group: int, column: str) -> Any:
+def _group(file: Path, _changed: int, group: int, column: str) -> Any:
     """Return one column of pictures; a few are kept, since a reviewer goes through a file in order."""
     return pq.ParquetFile(file).read_row_group(group, columns=[column])[column]
 

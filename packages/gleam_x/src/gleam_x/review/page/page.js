@@ -186,7 +186,7 @@ function difference(before, after) {
   const [gone, added] = [before, after].map((text) => text.slice(start, text.length - end));
   const [lead, trail] = [before.slice(Math.max(0, start - 24), start), before.slice(before.length - end).slice(0, 24)];
   const words = [...(gone ? [make("del", { textContent: gone })] : []), ...(added ? [make("ins", { textContent: added })] : [])];
-  return [`${start > 24 ? "… " : ""}${lead}`, ...words, `${trail}${end > 24 ? " …" : ""}`];
+  return [start > 24 ? `… ${lead.replace(/^\S* /, "")}` : lead, ...words, `${trail}${end > 24 ? " …" : ""}`];
 }
 
 function drawChanges() {
