@@ -8,11 +8,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from gleam_x.architecture import PRESETS, build_model, build_processor
+import torch
+from gleam_x.architecture import CHAT_TEMPLATE, PRESETS, build_model, build_processor
 from gleam_x.collate import Sample
 from gleam_x.pixel_budget import PixelBudget
 from gleam_x.prompts import Prompt, build_target
 from gleam_x.tokenizer import train_tokenizer
+from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
+from transformers.models.qwen2_5_vl.processing_qwen2_5_vl import Qwen2_5_VLProcessor
+from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor
+from transformers.models.qwen2_vl.video_processing_qwen2_vl import Qwen2VLVideoProcessor
 
 REASON = {
     "en": "The first picture shows a church with a red roof and two ponds; the tile shows neither. They differ.",
@@ -58,3 +63,60 @@ def sample(
     target = build_target(prompt, verdict, REASON[language] if reason is None else reason) if verdict else None
     query, satellite = picture(2 * seed, *size), picture(2 * seed + 1, 84, 56)
     return Sample(query=query, satellite=satellite, prompt=prompt, target=target, name=f"s{seed}")
+
+
+@cache
+def _model_3() -> Any:
+    tokenizer = tiny_tokenizer()
+    text = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 8,
+        "max_position_embeddings": 2048,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [2, 1, 1]},
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    vision = {
+        "depth": 2,
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_heads": 2,
+        "out_hidden_size": 32,
+        "num_position_embeddings": 64,
+        "deepstack_visual_indexes": [0],
+    }
+    ids = {
+        f"{name}_token_id": tokenizer.convert_tokens_to_ids(f"<|{mark}|>")
+        for name, mark in {
+            "image": "image_pad",
+            "video": "video_pad",
+            "vision_start": "vision_start",
+            "vision_end": "vision_end",
+        }.items()
+    }
+    config = Qwen3VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=True, **ids)
+    torch.manual_seed(0)
+    return Qwen3VLForConditionalGeneration(config).eval()
+
+
+def tiny_model_3() -> Any:
+    """A fresh tiny Qwen3-VL: patches of 16 pixels, other names in the vision tower, DeepStack."""
+    return copy.deepcopy(_model_3())
+
+
+@cache
+def tiny_processor_3() -> Any:
+    images = Qwen2VLImageProcessor(
+        size={"shortest_edge": 32 * 32, "longest_edge": 96 * 96},
+        patch_size=16,
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
+    )
+    videos = Qwen2VLVideoProcessor(patch_size=16)
+    return Qwen2_5_VLProcessor(
+        image_processor=images, video_processor=videos, tokenizer=tiny_tokenizer(), chat_template=CHAT_TEMPLATE
+    )
