@@ -15,6 +15,7 @@ import datasets
 import numpy as np
 import pytest
 from gleam_x.benchmark.schema import Claim, Provenance, Record
+from gleam_x.review.store import Review, ReviewStore, seen_of
 from PIL import Image
 
 ENGLISH = "The first picture shows a red-roofed church at the top left. The tile shows it in the north-west."
@@ -231,3 +232,29 @@ def serve(tmp_path):
     for process in processes:
         process.terminate()
         process.communicate(timeout=20)
+
+
+@pytest.fixture
+def say(benchmark):
+    """Write reviews of whole test pairs: ``say(folder, "ada", test0="accept", test1={"zh": "新"}, comment="why")``."""
+    records = make_records(4)
+
+    def written(folder, name, file="", comment="", **pairs):
+        reviews = []
+        for record in records:
+            wanted = pairs.get(record.pair_id)
+            if wanted is None:
+                continue
+            edits = wanted if isinstance(wanted, dict) else {}
+            text, claims = edits.get(record.language), edits.get("claims")
+            decision = wanted if isinstance(wanted, str) else "edit" if text or claims is not None else "accept"
+            reviews.append(
+                Review(
+                    record_id=record.record_id, pair_id=record.pair_id, annotator=name, decision=decision,
+                    seen=seen_of(record), explanation=text, claims=claims, own_verdict=pairs.get("own", {}).get(record.pair_id, ""),
+                    comment=comment, at="2026-11-24T18:00:00Z", seconds=7.5,
+                )
+            )  # fmt: skip
+        ReviewStore(folder, file or name).append(reviews)
+
+    return written

@@ -75,8 +75,9 @@ def check_reviews(reviews: Iterable[Review], benchmark: Benchmark) -> None:
     Raises:
         DataError: for unknown records or other texts: names the first and counts the others.
     """
-    records = benchmark.records
-    wrong = [review for review in reviews if review.record_id not in records]
+    reviews, records = list(reviews), benchmark.records
+    pairs = {record_id: record.pair_id for record_id, record in records.items()}
+    wrong = [review for review in reviews if pairs.get(review.record_id) != review.pair_id]
     what, fix = "is not in this benchmark", "give the benchmark that was reviewed"
     if not wrong:
         wrong = [review for review in reviews if review.seen != seen_of(records[review.record_id])]

@@ -53,19 +53,20 @@ def markdown_of(report: Mapping[str, Any]) -> str:
     columns = [*DECISIONS, "not reviewed"]
     rows = [("all", report["decisions"]), *report["by_view"].items()]
     lines += _table(["pairs", *columns], [[name, *(counts.get(c, 0) for c in columns)] for name, counts in rows])
-    lines += _table(["reviewer", "pairs"], report["annotators"].items())
+    lines += _table(["reviewers", "pairs"], report["annotators"].items())
     if report["own_verdicts"]["said"]:
         own = report["own_verdicts"]
         lines += [f"Said blindly: {own['right']} of {own['said']} verdicts were right.", ""]
     lines += ["## Texts and claims", ""]
     lines += _table(["edited texts", "records"], report["edited_texts"].items())
     kinds = ("added", "removed", "changed")
-    lines += _table(["claims about", *kinds], [[w, *(c.get(k, 0) for k in kinds)] for w, c in report["claims"].items()])
+    lines += _table(
+        ["changed claims", *kinds], [[w, *(c.get(k, 0) for k in kinds)] for w, c in report["claims"].items()]
+    )
     lines += ["## Examples", ""]
-    for example in report["examples"]:
-        lines += _example(example)
+    lines += [line for example in report["examples"] for line in _example(example)] or ["No edited records.", ""]
     lines += ["## Rejected pairs", ""]
-    lines += _table(["pair", "by", "comment"], [_cells(one) for one in report["rejected"]])
+    lines += _table(["rejected pairs", "by", "comment"], [_cells(one) for one in report["rejected"]])
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -146,7 +147,7 @@ def _after(final: Final) -> dict[str, Any]:
 
 def _table(head: list[str], rows: Iterable[Iterable[Any]]) -> list[str]:
     body = [f"| {' | '.join(map(str, row))} |" for row in rows]
-    return [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}", *body, ""] if body else ["None.", ""]
+    return [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}", *body, ""] if body else [f"No {head[0]}.", ""]
 
 
 def _example(example: Mapping[str, Any]) -> list[str]:
