@@ -8,13 +8,14 @@ import json
 import os
 import shutil
 import subprocess
-import sys
+import threading
 import time
 
 import datasets
 import numpy as np
 import pytest
 from gleam_x.benchmark.schema import Claim, Provenance, Record
+from gleam_x.review.server import listen, make_server
 from gleam_x.review.store import Review, ReviewStore, seen_of
 from PIL import Image
 
@@ -203,35 +204,34 @@ def browser(tmp_path_factory):
     found.close()
 
 
+class Servers:
+    """Review pages of this process, in threads."""
+
+    def __init__(self):
+        self.running = []
+
+    def __call__(self, session, port=0):
+        """Start a server and return the page's address."""
+        listening = listen(port)
+        server = make_server(session, listening)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        self.running.append((server, thread, listening))
+        return f"http://127.0.0.1:{listening.getsockname()[1]}/"
+
+    def stop(self):
+        for server, thread, listening in self.running:
+            server.should_exit = server.force_exit = True
+            thread.join(20)
+            listening.close()
+        self.running.clear()
+
+
 @pytest.fixture
-def serve(tmp_path):
-    """Start the real command in a process of its own; returns the page's address."""
-    processes = []
-
-    def start(*words):
-        command = [
-            sys.executable,
-            "-c",
-            "from gleam_x.cli import main; main()",
-            "review",
-            "serve",
-            "--port",
-            "0",
-            *words,
-        ]
-        process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        processes.append(process)
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if line.startswith("review page:"):
-                return line.split()[2]
-        raise AssertionError(f"the server did not start: {lines} {process.stderr.read()}")
-
-    yield start
-    for process in processes:
-        process.terminate()
-        process.communicate(timeout=20)
+def serve():
+    servers = Servers()
+    yield servers
+    servers.stop()
 
 
 @pytest.fixture

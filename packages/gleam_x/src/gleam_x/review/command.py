@@ -34,14 +34,14 @@ def serve(
             OUT/adjudication.jsonl.
     """
     from gleam_x.review.open_session import open_session
-    from gleam_x.review.server import HOST, listen, run_server
+    from gleam_x.review.server import HOST, listen, make_server
 
     session = open_session(benchmark, annotator, split, out, blind=blind, adjudicate=adjudicate)
     listening = listen(port)
     done = sum(item["state"] != "todo" for item in session.items())
     print(f"{len(session.pairs)} pairs, {done} done; reviews go to {session.store.path}")
     print(f"review page: http://{HOST}:{listening.getsockname()[1]}/  (stop with Ctrl+C)", flush=True)
-    run_server(session, listening)
+    make_server(session, listening).run(sockets=[listening])
 
 
 def export_reviews(

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import Any
 
+import uvicorn
 from gleam_common.errors import ConfigError, DataError, GleamError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -21,7 +22,7 @@ from starlette.routing import Route
 from gleam_x.review.session import Session
 from gleam_x.review.source import PICTURES
 
-__all__ = ["HOST", "listen", "make_app", "run_server"]
+__all__ = ["HOST", "listen", "make_app", "make_server"]
 
 HOST = "127.0.0.1"
 MAX_BODY = 1_000_000
@@ -101,6 +102,7 @@ def listen(port: int) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((HOST, port))
+        listening.listen()  # a browser that comes before the server runs waits, and is not refused
     except (OSError, OverflowError) as error:
         listening.close()
         raise ConfigError(
@@ -109,12 +111,10 @@ def listen(port: int) -> socket.socket:
     return listening
 
 
-def run_server(session: Session, listening: socket.socket) -> None:
-    """Serve until interrupted."""
-    import uvicorn
-
+def make_server(session: Session, listening: socket.socket) -> uvicorn.Server:
+    """Return the server of a session; ``run(sockets=[listening])`` serves until interrupted."""
     app = make_app(session, listening.getsockname()[1])
-    uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False)).run(sockets=[listening])
+    return uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", server_header=False))
 
 
 def _file(name: str, kind: str) -> Callable[[Request], Awaitable[Response]]:

@@ -12,6 +12,8 @@ let session = null; // what the server said at the start, and the states of all 
 let pair = null; // the one shown
 let seconds = 0;
 let draftTimer = 0;
+let turn = Promise.resolve();
+let busy = 0; // steps that are under way
 let sending = Promise.resolve(); // writes go one after another, so that no draft overtakes its decision
 
 const claims = new Claims($("claims"), touched, pointAt);
@@ -75,7 +77,16 @@ function neighbour(from, by) {
   return -1;
 }
 
-const go = guarded(async (by) => {
+// Steps wait for each other: two quick presses are two steps, and nothing is decided about a pair not yet shown.
+function inTurn(act) {
+  return (...args) => {
+    busy += 1;
+    turn = turn.then(() => guarded(act)(...args)).finally(() => (busy -= 1));
+    return turn;
+  };
+}
+
+const go = inTurn(async (by) => {
   await keepDraft();
   const at = neighbour(pair ? pair.index : -1, by);
   if (at < 0) return toast(by > 0 ? "This was the last pair of this list." : "This is the first pair of this list.");
@@ -89,7 +100,7 @@ async function open(index) {
   draw();
 }
 
-const changeFilter = guarded(async () => {
+const changeFilter = inTurn(async () => {
   await keepDraft();
   if (pair && shown(session.items[pair.index])) return drawProgress();
   const at = neighbour(-1, 1);
@@ -252,20 +263,18 @@ async function keepDraft() {
   $("saved").textContent = "draft kept";
 }
 
-const decide = guarded(async (decision) => {
-  if (!pair || pair.hidden || decide.busy) return;
-  decide.busy = true;
-  try {
-    clearTimeout(draftTimer);
-    draftTimer = 0;
-    const index = pair.index;
-    session.items = (await send(`/api/decide/${index}`, { ...said(), decision })).items;
-    toast(`Pair ${index + 1} ${STATES[session.items[index].state]}.`);
-    await goOn(index);
-  } finally {
-    decide.busy = false;
-  }
+const decideInTurn = inTurn(async (decision) => {
+  clearTimeout(draftTimer);
+  draftTimer = 0;
+  const index = pair.index;
+  session.items = (await send(`/api/decide/${index}`, { ...said(), decision })).items;
+  toast(`Pair ${index + 1} ${STATES[session.items[index].state]}.`);
+  await goOn(index);
 });
+
+function decide(decision) {
+  if (pair && !pair.hidden && !busy) decideInTurn(decision);
+}
 
 async function goOn(index) {
   const after = neighbour(index, 1);
@@ -275,7 +284,7 @@ async function goOn(index) {
   toast(left ? `This was the last pair of this list; ${left} are still to do.` : "That was all: every pair is reviewed. Thank you!");
 }
 
-const sayOwn = guarded(async (verdict) => {
+const sayOwn = inTurn(async (verdict) => {
   if (!pair?.hidden) return;
   pair = await send(`/api/own/${pair.index}`, { verdict });
   draw();

@@ -65,6 +65,7 @@ const KEYS = {
 };
 
 dialog.addEventListener("keydown", (event) => {
+  if (!dialog.open) return; // closed a moment ago, and the focus has not moved yet
   event.stopPropagation();
   const act = event.ctrlKey || event.metaKey || event.altKey ? null : KEYS[event.key];
   if (!act) return;
