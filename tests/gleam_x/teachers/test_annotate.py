@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,7 @@ def test_an_answer_against_the_label_it_was_told_is_no_record(server, key, tiny_
     summed = report(tmp_path)
     assert summed["outcomes"] == {"label_conflict": 2, "ok": 2}
     assert len(summed["label_conflicts"]) == 2
-    assert {row["verdict"] for row in lines(tmp_path / "records.jsonl")} == {"no"}
+    assert [row["same_place"] for row in lines(tmp_path / "records.jsonl")] == [False, False]
 
 
 def test_two_teachers_are_compared_where_both_are_asked_blind(server, key, tiny_world, tmp_path, good_answer) -> None:
@@ -201,6 +202,26 @@ def test_what_was_paid_for_before_a_failure_is_written(server, key, tiny_world, 
         run(server, tmp_path, tiny_world, "--limit", "10", "--blind-share", "0", "--concurrency", "1")
     assert len(lines(tmp_path / "records.jsonl")) == 5
     assert report(tmp_path)["not_answered_yet"] == 15
+
+
+def test_a_stop_does_not_lose_what_the_cache_knows(server, key, tiny_world, tmp_path) -> None:
+    run(server, tmp_path, tiny_world, "--limit", "4", "--language", "zh", "--blind-share", "0")
+    server.behave = lambda body, before: server.error(401, "invalid_api_key")
+    with pytest.raises(GleamError, match="HTTP 401"):
+        run(server, tmp_path, tiny_world, "--limit", "4", "--blind-share", "0", "--concurrency", "1")
+    assert [row["language"] for row in lines(tmp_path / "records.jsonl")] == ["zh"] * 4
+    assert len(server.requests) == 5  # after the first refusal nothing more is sent
+
+
+def test_a_picture_that_breaks_behind_its_header_stops_the_run(server, key, tiny_world, tmp_path) -> None:
+    shutil.copytree(tiny_world, tmp_path / "world")
+    broken = tmp_path / "world" / "images" / "uav" / "0.png"
+    broken.write_bytes(broken.read_bytes()[:2000])
+    pair = {"query_id": "toy/0/uav", "gallery_id": "toy/0", "same_place": True}
+    (tmp_path / "pairs.jsonl").write_text(json.dumps(pair))
+    with pytest.raises(GleamError, match=r"stopped: .*0\.png: broken picture"):
+        run(server, tmp_path / "out", tmp_path / "world", "--pairs", tmp_path / "pairs.jsonl")
+    assert not server.requests
 
 
 def test_listed_pairs_are_asked_about(server, key, tiny_world, tmp_path) -> None:

@@ -44,7 +44,20 @@ def test_a_last_line_cut_off_by_a_kill_is_removed_and_counted(lost, path) -> Non
 
 @pytest.mark.parametrize(
     "broken",
-    [b"{", b"", b"[]", b"\xff", b'{"key": "x"}', b"[" * 100_000, "outcome", "usage", "more", "cost"],
+    [
+        b"{",
+        b"",
+        b"[]",
+        b"\xff",
+        b'{"key": "x"}',
+        b"[" * 100_000,
+        "outcome",
+        "usage",
+        "more",
+        "cost",
+        "attempts",
+        "about",
+    ],
 )
 def test_a_broken_line_in_between_is_named_counted_and_refused(broken, path) -> None:
     lines = path.read_bytes().split(b"\n")
@@ -56,6 +69,14 @@ def test_a_broken_line_in_between_is_named_counted_and_refused(broken, path) -> 
     with pytest.raises(ArtifactError, match=r"cache\.jsonl: line 2 is broken .*broken lines in all: 2; .*restore"):
         Cache(path)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("cost", [float("nan"), float("inf"), -1.0])
+def test_an_amount_that_would_fool_the_budget_is_refused(cost, path) -> None:
+    row = json.loads(path.read_bytes().split(b"\n")[0]) | {"key": "z", "cost": cost}
+    path.write_bytes(path.read_bytes() + json.dumps(row).encode() + b"\n")
+    with pytest.raises(ArtifactError, match="an amount is no number from 0 on"):
+        Cache(path)
 
 
 def test_a_broken_last_line_that_has_its_end_was_not_cut_off_by_a_kill(path) -> None:

@@ -64,15 +64,15 @@ def test_two_equal_questions_at_once_are_paid_for_once(server, teacher, ask) -> 
 def test_retry_after_is_waited_for_by_all(server, teacher, ask) -> None:
     def busy_once(body, before):
         if len(server.requests) == 1:
-            return server.error(429, "rate_limit", Retry_After="0.4")
+            return server.error(429, "rate_limit", Retry_After="0.6")
         return server.chat("fine")
 
     server.behave = busy_once
-    limits = replace(FAST, rpm=600)  # the second question's turn would be 0.1 s after the first
+    limits = replace(FAST, rpm=150)  # the second question's turn would be 0.4 s after the first
     replies = ask(question(teacher), question(teacher, 1), limits=limits)
     assert [reply.outcome for reply in replies] == ["ok", "ok"]
     assert [reply.attempts for reply in replies] == [2, 1]
-    assert server.times[1] - server.times[0] > 0.38
+    assert server.times[1] - server.times[0] >= 0.6
 
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 503])
@@ -104,20 +104,33 @@ def test_slow_answers_time_out_and_count_as_maybe_paid(slow, server, teacher, as
     server.behave = lambda body, before: replace(server.chat("fine"), **slow) if before == 0 else server.chat("fine")
     request = question(teacher)
     start = time.monotonic()
-    (reply,) = ask(request, limits=replace(FAST, timeout_s=0.3))
-    assert time.monotonic() - start < 2.0
+    (reply,) = ask(request, limits=replace(FAST, timeout_s=0.6))
+    assert time.monotonic() - start < 2.5
     assert (reply.outcome, reply.attempts) == (Outcome.OK, 2)
     assert reply.uncertain_cost == pytest.approx(most_cost(request))
 
 
-@pytest.mark.parametrize(
-    "body", [b'{"choices": [{"message": {"content": "fi', b"", b"[]", b'{"choices": []}', b'{"choices": 7}']
-)
-def test_a_body_that_is_cut_off_or_no_completion_is_tried_again(body, server, teacher, ask) -> None:
+@pytest.mark.parametrize("body", [b'{"choices": [{"message": {"content": "fi', b"", b"<html>busy</html>"])
+def test_a_body_that_is_cut_off_is_tried_again(body, server, teacher, ask) -> None:
     server.behave = lambda _, before: replace(server.chat("fine"), body=body) if before == 0 else server.chat("fine")
     (reply,) = ask(question(teacher))
     assert (reply.outcome, reply.attempts) == (Outcome.OK, 2)
     assert reply.uncertain_cost > 0
+
+
+@pytest.mark.parametrize(
+    "body", [b"[]", b"{}", b'{"choices": []}', b'{"choices": 7}', b'{"choices": [{"message": 7}]}']
+)
+def test_what_is_no_completion_may_be_paid_for_and_is_not_tried_again(body, server, teacher, ask, tmp_path) -> None:
+    server.behave = lambda _, before: replace(server.chat("fine"), body=body)
+    (reply,) = ask(question(teacher))
+    assert (reply.outcome, reply.attempts) == (Outcome.TRANSPORT, 1)
+    assert "not the form of the API" in reply.problem
+    assert reply.uncertain_cost > 0
+    server.behave = lambda _, before: server.chat("fine")
+    (later,) = ask(question(teacher))
+    assert later.outcome is Outcome.OK
+    assert later.uncertain_cost == reply.uncertain_cost  # that of the first run is not forgotten
 
 
 @pytest.mark.parametrize(
@@ -139,8 +152,9 @@ def test_other_endings_are_told_apart_stored_and_not_asked_again(said, outcome, 
     assert len(server.requests) == 1
 
 
-def test_an_answer_without_usage_costs_the_estimate(server, teacher, ask) -> None:
-    server.behave = lambda body, before: server.chat("fine", usage=None)
+@pytest.mark.parametrize("usage", [None, (-5, 7)])
+def test_an_answer_without_a_usable_bill_costs_the_estimate(usage, server, teacher, ask) -> None:
+    server.behave = lambda body, before: server.chat("fine", usage=usage)
     request = question(teacher)
     (reply,) = ask(request)
     assert reply.usage is None
@@ -206,16 +220,27 @@ def test_a_budget_without_prices_is_refused(teacher, ask) -> None:
 
 
 def test_the_pace_is_kept(server, teacher, ask) -> None:
+    start = time.monotonic()
     ask(*(question(teacher, number) for number in range(4)), limits=replace(FAST, rpm=600))
-    gaps = [b - a for a, b in zip(server.times, server.times[1:], strict=False)]
-    assert min(gaps) > 0.07
+    assert server.times[-1] - start >= 0.3
 
 
 def test_tokens_a_minute_are_kept(server, teacher, ask) -> None:
-    request = question(teacher)
+    request, start = question(teacher), time.monotonic()
     tokens = request.most_input_tokens + teacher.answer_tokens
-    ask(request, question(teacher, 1), limits=replace(FAST, tpm=tokens * 300))
-    assert server.times[1] - server.times[0] > 0.17
+    ask(request, question(teacher, 1), limits=replace(FAST, tpm=tokens * 200))
+    assert server.times[-1] - start >= 0.3
+
+
+def test_time_outs_eat_into_the_budget_and_are_not_forgotten(server, teacher, ask, tmp_path) -> None:
+    server.behave = lambda body, before: replace(server.chat("fine"), wait_s=2.0)
+    request = question(teacher)
+    limits = replace(FAST, timeout_s=0.2, max_cost=2.5 * most_cost(request), attempts=5)
+    for _ in range(2):
+        with pytest.raises(RunStoppedError, match="are spent"):
+            ask(request, limits=limits)
+        assert len(server.requests) == 2
+        assert stored(tmp_path)[0].uncertain_cost == pytest.approx(2 * most_cost(request))
 
 
 def test_the_key_goes_to_the_endpoint_and_nowhere_else(server, teacher, ask, tmp_path, caplog) -> None:

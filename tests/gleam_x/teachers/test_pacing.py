@@ -48,13 +48,13 @@ def test_a_pause_holds_those_who_already_wait() -> None:
             passed.append(clock() - start)
 
         waiting = [asyncio.create_task(one()) for _ in range(3)]
-        await asyncio.sleep(0.005)  # the first has passed
+        await asyncio.sleep(0)  # the first has passed
         pacer.pause(0.2)
         await asyncio.gather(*waiting)
         return passed
 
     first, second, third = asyncio.run(go())
-    assert first < 0.1
+    assert first < 0.15
     assert second > 0.19
     assert third - second > 0.007
 

@@ -82,7 +82,7 @@ class _Choice(BaseModel):
 
 class _Completion(BaseModel):
     choices: list[_Choice] = Field(min_length=1)
-    usage: _Usage | None = None
+    usage: Any = None  # read apart: an answer that was paid for is not thrown away for a slip in its bill
     model: str = ""
 
 
@@ -144,8 +144,10 @@ class Endpoint:
         try:
             completion = _Completion.model_validate_json(text)
         except ValidationError as error:
-            problem = f"the endpoint's answer has not the form of the API ({error.errors()[0]['msg']})"
-            raise CallFailedError(self._clean(problem), again=True, may_have_cost=True) from None
+            first = error.errors()[0]
+            problem = f"the endpoint's answer has not the form of the API ({first['msg']})"
+            cut_off = first["type"] == "json_invalid"  # another form would come again, and cost again
+            raise CallFailedError(self._clean(problem), again=cut_off, may_have_cost=True) from None
         choice = completion.choices[0]
         message = choice.message
         outcome, problem = _outcome(choice)
@@ -171,8 +173,10 @@ def _outcome(choice: _Choice) -> tuple[Outcome, str]:
     return Outcome.OK, ""
 
 
-def _usage(usage: _Usage | None) -> Usage | None:
-    if usage is None:
+def _usage(bill: Any) -> Usage | None:
+    try:
+        usage = _Usage.model_validate(bill)
+    except ValidationError:
         return None
     cached, thought = usage.prompt_tokens_details, usage.completion_tokens_details
     return Usage(

@@ -67,6 +67,21 @@ class Limits:
                 raise ConfigError(name, value=value, allowed="a number above 0")
 
 
+@dataclass
+class _Tries:
+    """What one request has taken so far. ``uncertain_cost``: also that of earlier runs."""
+
+    uncertain_cost: float
+    attempts: int = 0
+    may_have_cost: bool = False
+
+    def count(self, uncertain_cost: float | None) -> None:
+        """Count an attempt and the money that it may have cost though it failed, None for surely nothing."""
+        self.attempts += 1
+        self.uncertain_cost += uncertain_cost or 0.0
+        self.may_have_cost |= uncertain_cost is not None
+
+
 class Engine:
     """Asks one teacher.
 
@@ -90,6 +105,7 @@ class Engine:
         self._rng = rng or random.Random()
         self._failures_in_a_row = 0
         self._under_way: dict[str, asyncio.Task[Reply]] = {}
+        self._stopped: RunStoppedError | None = None
         earlier = (reply for reply in cache.replies() if reply.about.get("teacher") == teacher.name)
         self.budget = Budget(limits.max_cost, sum(reply.most_spent for reply in earlier))
 
@@ -97,6 +113,10 @@ class Engine:
     def spent(self) -> str:
         """What the teacher has cost so far, for people."""
         return "cost unknown" if self._teacher.prices is None else f"{self._teacher.currency} {self.budget.spent:.4f}"
+
+    def stop(self, reason: RunStoppedError) -> None:
+        """Send nothing from now on; replies of the cache are still given."""
+        self._stopped = reason
 
     async def ask(self, request: Request, check: Check, about: dict[str, str]) -> Reply:
         """Return the reply to ``request``: the cache's, or a new one, which is stored before this returns.
@@ -115,24 +135,33 @@ class Engine:
 
     async def _send(self, request: Request, check: Check, about: dict[str, str]) -> Reply:
         earlier = self._cache.find(request.key)
-        attempts, uncertain = 0, 0.0 if earlier is None else earlier.uncertain_cost
-        answer: Answer | None = None
-        while answer is None:
-            attempts += 1
-            try:
-                answer = await self._call(request)
-            except CallFailedError as failure:
-                uncertain += most_cost(request) if failure.may_have_cost else 0.0
-                if failure.for_all:
-                    raise RunStoppedError(str(failure)) from None
-                if not failure.again or attempts >= self._limits.attempts:
-                    answer = Answer(outcome=Outcome.TRANSPORT, problem=str(failure), usage=Usage())
-                else:
-                    await self._wait(failure, attempts)
-        reply = self._reply(request, answer, check, about, attempts, uncertain)
+        tries = _Tries(uncertain_cost=0.0 if earlier is None else earlier.uncertain_cost)
+        try:
+            answer = await self._answer(request, tries)
+        except RunStoppedError as stop:
+            if tries.may_have_cost:
+                answer = Answer(outcome=Outcome.TRANSPORT, problem=str(stop), usage=Usage())
+                self._cache.add(self._reply(request, answer, check, about, tries))
+            raise
+        reply = self._reply(request, answer, check, about, tries)
         self._cache.add(reply)
         self._count_failures(reply)
         return reply
+
+    async def _answer(self, request: Request, tries: _Tries) -> Answer:
+        while True:
+            try:
+                answer = await self._call(request)
+            except CallFailedError as failure:
+                tries.count(most_cost(request) if failure.may_have_cost else None)
+                if failure.for_all:
+                    raise RunStoppedError(str(failure)) from None
+                if not failure.again or tries.attempts >= self._limits.attempts:
+                    return Answer(outcome=Outcome.TRANSPORT, problem=str(failure), usage=Usage())
+                await self._wait(failure, tries.attempts)
+            else:
+                tries.count(None)
+                return answer
 
     async def _call(self, request: Request) -> Answer:
         most = most_cost(request)
@@ -140,6 +169,8 @@ class Engine:
             async with self.budget.set_aside(most):
                 await self._pacer.wait(request.most_input_tokens + self._teacher.answer_tokens)
                 body = await asyncio.to_thread(request.body)
+                if self._stopped is not None:
+                    raise self._stopped
                 try:
                     answer = await self._endpoint.call(body)
                 except CallFailedError as failure:
@@ -162,9 +193,7 @@ class Engine:
             raise RunStoppedError(f"{failure}; the provider asks to wait for {failure.wait_s:.0f} s")
         self._pacer.pause(failure.wait_s)
 
-    def _reply(
-        self, request: Request, answer: Answer, check: Check, about: dict[str, str], attempts: int, uncertain: float
-    ) -> Reply:
+    def _reply(self, request: Request, answer: Answer, check: Check, about: dict[str, str], tries: _Tries) -> Reply:
         outcome, problem = answer.outcome, answer.problem
         if outcome is Outcome.OK:
             outcome, problem = check(answer.text)
@@ -175,9 +204,9 @@ class Engine:
             problem=problem,
             usage=answer.usage,
             cost=self._cost(request, answer),
-            uncertain_cost=uncertain,
+            uncertain_cost=tries.uncertain_cost,
             currency=self._teacher.currency,
-            attempts=attempts,
+            attempts=tries.attempts,
             served_by=answer.served_by,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
             about={"teacher": self._teacher.name, "model": self._teacher.model, **about},

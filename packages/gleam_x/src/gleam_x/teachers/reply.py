@@ -102,8 +102,10 @@ class Reply:
             reply = cls(**{**row, "outcome": Outcome(row["outcome"]), "usage": usage})
         except (KeyError, TypeError) as error:
             raise ValueError(str(error)) from None
-        texts = (reply.key, reply.text, reply.problem, reply.currency)
-        numbers = (reply.cost or 0.0, reply.uncertain_cost, reply.attempts)
-        if not all(isinstance(text, str) for text in texts) or not all(isinstance(n, int | float) for n in numbers):
+        texts = (reply.key, reply.text, reply.problem, reply.currency, reply.served_by, reply.finished)
+        amounts = (reply.cost or 0.0, reply.uncertain_cost, reply.attempts, *(vars(usage).values() if usage else ()))
+        if not all(isinstance(text, str) for text in texts) or not isinstance(reply.about, dict):
             raise ValueError("a value has another type")
+        if not all(isinstance(amount, int | float) and 0 <= amount < float("inf") for amount in amounts):
+            raise ValueError("an amount is no number from 0 on")
         return reply

@@ -137,18 +137,18 @@ async def _work(questions: Sequence[Question], engines: Mapping[str, Engine], wo
 
         async def worker() -> None:
             for number, question in waiting:  # shared: each question goes to the next worker that is free
-                if survey.stopped is not None:
-                    return
                 try:
                     results[number] = await _ask(engines[question.teacher.name], question, side_px)
-                except RunStoppedError as stop:
+                except (RunStoppedError, GleamError) as reason:
+                    # A GleamError is a broken picture. Others' answers are under way and paid for, and further ones
+                    # may be in the cache.
+                    stop = reason if isinstance(reason, RunStoppedError) else RunStoppedError(str(reason))
                     survey.stopped = survey.stopped or stop
-                    return
-                except GleamError as error:  # a broken picture; the others' answers are on their way and paid for
-                    survey.stopped = survey.stopped or RunStoppedError(str(error))
-                    return
-                bar.set_postfix_str(_spent(engines), refresh=False)
-                bar.update()
+                    for engine in engines.values():
+                        engine.stop(survey.stopped)
+                else:
+                    bar.set_postfix_str(_spent(engines), refresh=False)
+                    bar.update()
 
         await asyncio.gather(*(worker() for _ in range(min(workers, len(questions)))))
     survey.results = [results[number] for number in sorted(results)]
