@@ -10,7 +10,8 @@ import pytest
 from gleam_common.errors import ConfigError
 from gleam_x.teachers.cache import Cache, read_replies
 from gleam_x.teachers.endpoint import Endpoint
-from gleam_x.teachers.engine import Engine, Limits, RunStoppedError, most_cost
+from gleam_x.teachers.engine import Engine, RunStoppedError
+from gleam_x.teachers.limits import Limits, most_cost
 from gleam_x.teachers.reply import Outcome
 from gleam_x.teachers.request import Message, Request
 

@@ -14,7 +14,7 @@ from gleam_common.errors import ArtifactError, ConfigError
 
 from gleam_x.benchmark.schema import Language, check_records
 from gleam_x.teachers.cache import read_replies
-from gleam_x.teachers.engine import Limits, check_prices, most_cost
+from gleam_x.teachers.limits import Limits, check_prices, most_cost
 from gleam_x.teachers.pairs import Pair, check_pictures, sample
 from gleam_x.teachers.registry import Teacher, read_key
 from gleam_x.teachers.reply import Outcome

@@ -87,7 +87,7 @@ def annotate(
         dry_run: print what is to be asked and what it costs at most; send and write nothing.
     """
     from gleam_x.teachers.annotate import Plan, annotate_pairs, estimate
-    from gleam_x.teachers.engine import Limits
+    from gleam_x.teachers.limits import Limits
     from gleam_x.teachers.registry import find_teacher
 
     first = find_teacher(teacher, model, key_env, _prices(price_in, price_out, currency))

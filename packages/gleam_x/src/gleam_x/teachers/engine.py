@@ -8,17 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gleam_common.errors import ConfigError
-
 from gleam_x.teachers.budget import Budget, BudgetSpentError
 from gleam_x.teachers.cache import Cache
 from gleam_x.teachers.endpoint import Answer, CallFailedError, Endpoint
+from gleam_x.teachers.limits import Limits, check_prices, most_cost
 from gleam_x.teachers.pacing import Pacer, backoff_s
 from gleam_x.teachers.registry import Teacher
 from gleam_x.teachers.reply import Outcome, Reply, Usage
 from gleam_x.teachers.request import Request
 
-__all__ = ["Check", "Engine", "Limits", "RunStoppedError", "check_prices", "most_cost"]
+__all__ = ["Check", "Engine", "RunStoppedError"]
 
 Check = Callable[[str], tuple[Outcome, str]]
 """Says of an answer's text whether it is OK, a REFUSAL or SCHEMA_INVALID, and what is wrong with it."""
@@ -33,38 +32,6 @@ class RunStoppedError(Exception):
     def __init__(self, reason: str, *, is_failure: bool = True) -> None:
         super().__init__(reason)
         self.is_failure = is_failure
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """How hard an endpoint may be pressed.
-
-    Attributes:
-        concurrency: requests under way at once.
-        rpm: requests a minute.
-        tpm: tokens a minute, None for no limit.
-        attempts: calls for one request before it is given up.
-        timeout_s: seconds for one call.
-        first_wait_s: the longest wait before the second attempt; it doubles with each.
-        max_cost: money that all requests of one teacher in the cache may cost, None for no limit.
-    """
-
-    concurrency: int = 8
-    rpm: float = 60.0
-    tpm: float | None = None
-    attempts: int = 6
-    timeout_s: float = 180.0
-    first_wait_s: float = 2.0
-    max_cost: float | None = None
-
-    def __post_init__(self) -> None:
-        for name, least in (("concurrency", 1), ("attempts", 1)):
-            if getattr(self, name) < least:
-                raise ConfigError(name, value=getattr(self, name), allowed=f"{least} or more")
-        for name in ("rpm", "tpm", "timeout_s", "max_cost"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise ConfigError(name, value=value, allowed="a number above 0")
 
 
 @dataclass
@@ -222,25 +189,3 @@ class Engine:
         if prices is None:
             return None
         return most_cost(request) if answer.usage is None else answer.usage.cost(prices)
-
-
-def check_prices(teacher: Teacher, limits: Limits) -> None:
-    """Check that a budget can be kept.
-
-    Raises:
-        ConfigError: there is one, and the teacher has no prices.
-    """
-    if limits.max_cost is not None and teacher.prices is None:
-        raise ConfigError(
-            "a budget needs prices, and those of this model are not known",
-            value=teacher.model,
-            fix="give --price-in and --price-out (--second-price-in and --second-price-out), or leave --max-cost out",
-        )
-
-
-def most_cost(request: Request) -> float:
-    """Return the money that one call may cost, estimated from above; 0 where the teacher has no prices."""
-    teacher = request.teacher
-    if teacher.prices is None:
-        return 0.0
-    return Usage(input=request.most_input_tokens, output=teacher.answer_tokens).cost(teacher.prices)

@@ -16,7 +16,8 @@ from gleam_x.benchmark.schema import Language, Provenance, Record
 from gleam_x.teachers.answer import Judgement, read_answer, sort_answer
 from gleam_x.teachers.cache import Cache
 from gleam_x.teachers.endpoint import Endpoint
-from gleam_x.teachers.engine import Engine, Limits, RunStoppedError
+from gleam_x.teachers.engine import Engine, RunStoppedError
+from gleam_x.teachers.limits import Limits
 from gleam_x.teachers.pairs import Pair
 from gleam_x.teachers.prompts import make_request, prompt_version, repair_request
 from gleam_x.teachers.registry import Teacher
