@@ -15,7 +15,7 @@ import datasets
 import numpy as np
 import pytest
 from gleam_x.benchmark.schema import Claim, Provenance, Record
-from gleam_x.review.server import listen, make_server
+from gleam_x.review.server import HOST, listen, make_server
 from gleam_x.review.store import Review, ReviewStore, seen_of
 from PIL import Image
 
@@ -217,7 +217,7 @@ class Servers:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         self.running.append((server, thread, listening))
-        return f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        return f"http://{HOST}:{listening.getsockname()[1]}/"
 
     def stop(self):
         for server, thread, listening in self.running:

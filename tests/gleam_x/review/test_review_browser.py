@@ -212,7 +212,7 @@ def test_adjudicate(work, browser, say, said, tmp_path):
     say(folder, "bo", test0="accept", test1={"en": "Bo's text.", "zh": "新。"}, test2="accept", comment="see the pond")
     work("judge", adjudicate=True)
     shown = browser.js("document.getElementById('opinions').innerText")
-    assert "Ada's text." in shown
+    assert "Ada's" in shown
     assert "see the pond" in shown
     browser.key("2")
     assert browser.js("[...document.querySelectorAll('#texts textarea')].map(t => t.value)") == ["Bo's text.", "新。"]
@@ -235,6 +235,25 @@ def test_texts_from_outside_are_text(work, browser, make, write, tmp_path):
     assert browser.js("document.title") == "GLEAM review"
     browser.key("e", "!", "Escape")
     assert browser.js("document.querySelectorAll('#texts img, #texts script').length") == 0
+
+
+def test_a_difference_by_words_and_by_characters(work, browser):
+    """All that is not gone is the new text, and all that is not new is the old one."""
+    work()
+    pieces = """(before, after) => import('/difference.js').then(module => module.difference(before, after)
+        .map(piece => typeof piece === 'string' ? ['same', piece] : [piece.localName, piece.textContent]))"""
+    shown = browser.js(f"({pieces})('a red roof, two courts', 'a brown roof, two big courts')")
+    assert shown == [
+        ["same", "a "], ["del", "red"], ["ins", "brown"], ["same", " roof, two"], ["ins", " big"], ["same", " courts"],
+    ]  # fmt: skip
+    assert browser.js(f"({pieces})('红色屋顶', '棕色的屋顶')") == [
+        ["del", "红"], ["ins", "棕"], ["same", "色"], ["ins", "的"], ["same", "屋顶"],
+    ]  # fmt: skip
+    assert browser.js(f"({pieces})('same', 'same')") == [["same", "same"]]
+    long = browser.js(f"({pieces})('x '.repeat(200) + 'end', 'x '.repeat(200) + 'END')")
+    assert len(long[0][1]) < 30
+    assert long[1:] == [["del", "end"], ["ins", "END"]]
+    assert browser.js(f"({pieces})('', 'new')") == [["ins", "new"]]
 
 
 def looks(browser, path):

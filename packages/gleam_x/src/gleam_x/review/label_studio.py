@@ -1,7 +1,7 @@
 """Label Studio's side of the exchange: a task for each record, an annotation for each review.
 
-The form of tasks and annotations is that of Label Studio's JSON import and export: https://labelstud.io/guide/tasks
-and https://labelstud.io/guide/export. What Label Studio has no place for (record, fingerprint, version) stands in the
+The form of tasks and annotations is that of Label Studio's JSON import and export (its guide, "Import data" and
+"Export annotations"). What Label Studio has no place for (record, fingerprint, version) stands in the
 task's ``data``, which it keeps.
 """
 

@@ -33,8 +33,9 @@ _FILES = {
     "/page.css": ("page.css", "text/css"),
     "/page.js": ("page.js", "text/javascript"),
     "/claims.js": ("claims.js", "text/javascript"),
+    "/difference.js": ("difference.js", "text/javascript"),
     "/zoom.js": ("zoom.js", "text/javascript"),
-    "/icon.svg": ("icon.svg", "image/svg+xml"),
+    "/icon.png": ("icon.png", "image/png"),
 }
 _HEADERS = {
     "Content-Security-Policy": (

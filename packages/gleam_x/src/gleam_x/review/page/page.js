@@ -1,6 +1,7 @@
 // One pair at a time: show it, keep what is typed, send the decision, go on.
 
 import { Claims, make, spotOf } from "./claims.js";
+import { difference } from "./difference.js";
 import { openZoom, zoomIsOpen } from "./zoom.js";
 
 const $ = (id) => document.getElementById(id);
@@ -163,9 +164,10 @@ function drawText(record) {
 
 function drawOpinion(opinion, number) {
   const head = make("div", { className: "head" }, make("b", { textContent: opinion.annotator }), make("span", { className: `tag ${opinion.decision}`, textContent: STATES[opinion.decision] }));
-  head.append(make("button", { type: "button", onclick: () => take(number) }, "Take ", make("kbd", { textContent: number + 1 })));
+  if (opinion.own_verdict) head.append(make("span", { className: "tag", textContent: `said: ${SAME[opinion.own_verdict].toLowerCase()}` }));
+  if (opinion.decision !== "reject") head.append(make("button", { type: "button", onclick: () => take(number) }, "Take ", make("kbd", { textContent: number + 1 })));
   const texts = pair.records.filter((record) => opinion.records[record.record_id]?.explanation).map((record) =>
-    make("p", { lang: LANGUAGES[record.language][1], textContent: opinion.records[record.record_id].explanation }));
+    make("p", { className: "change", lang: LANGUAGES[record.language][1] }, ...difference(record.made.explanation, opinion.records[record.record_id].explanation)));
   const comment = opinion.comment ? [make("p", { className: "note", textContent: `“${opinion.comment}”` })] : [];
   const changed = pair.records.some((record) => opinion.records[record.record_id]?.claims) ? [make("p", { className: "note", textContent: "Changed the claims." })] : [];
   return make("article", { className: "card opinion" }, head, ...texts, ...changed, ...comment);
@@ -187,18 +189,6 @@ function drawProgress() {
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 const cards = () => [...$("texts").children];
-
-// What is gone and what is new, with a little of the text that stayed around it.
-function difference(before, after) {
-  let start = 0;
-  while (start < before.length && before[start] === after[start]) start += 1;
-  let end = 0;
-  while (end < Math.min(before.length, after.length) - start && before.at(-1 - end) === after.at(-1 - end)) end += 1;
-  const [gone, added] = [before, after].map((text) => text.slice(start, text.length - end));
-  const [lead, trail] = [before.slice(Math.max(0, start - 24), start), before.slice(before.length - end).slice(0, 24)];
-  const words = [...(gone ? [make("del", { textContent: gone })] : []), ...(added ? [make("ins", { textContent: added })] : [])];
-  return [start > 24 ? `… ${lead.replace(/^\S* /, "")}` : lead, ...words, `${trail}${end > 24 ? " …" : ""}`];
-}
 
 function drawChanges() {
   let any = false;
