@@ -15,10 +15,14 @@ from typing import Any
 
 from gleam_common.errors import ConfigError, GleamError
 
-__all__ = ["Command", "dispatch", "run_function"]
+__all__ = ["Command", "Function", "dispatch", "run_function", "run_group"]
 
 Command = tuple[str, str]
 """("module:function", "one line of help"). The function takes the remaining arguments as a list of strings."""
+
+
+Function = tuple[Any, str, str]
+"""(function, "option that a first bare word is the value of", "one line of help"), for :func:`run_group`."""
 
 
 def dispatch(program: str, about: str, commands: Mapping[str, Command], arguments: Sequence[str] | None = None) -> int:
@@ -75,6 +79,21 @@ def run_function(function: Any, program: str, arguments: Sequence[str], first: s
     values = parser.instantiate(options).as_dict()
     values.pop("config", None)
     return function(**values)
+
+
+def run_group(program: str, about: str, functions: Mapping[str, Function], arguments: Sequence[str]) -> None:
+    """Run one of the functions of a command that has several: ``gleam-x benchmark build ...``.
+
+    Raises:
+        ConfigError: as :func:`run_function`, or no such function.
+    """
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_help(program, about, {name: ("", text) for name, (_, _, text) in functions.items()}))
+        return
+    if arguments[0] not in functions:
+        raise ConfigError(f"unknown command of {program}", value=arguments[0], allowed=list(functions))
+    function, first, _ = functions[arguments[0]]
+    run_function(function, f"{program} {arguments[0]}", arguments[1:], first=first)
 
 
 def _spelled_out(arguments: Sequence[str], flags: Sequence[str], first: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""``gleam-x``: verify and explain. The commands arrive with the benchmark and the model."""
+"""``gleam-x``: verify and explain; each command is imported when it runs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ ABOUT = "GLEAM-X: says whether two pictures show the same place, and why."
 
 COMMANDS: dict[str, Command] = {
     "annotate": ("gleam_x.teachers.command:annotate_command", "let teachers explain pairs of a catalog"),
+    "benchmark": ("gleam_x.benchmark.command:benchmark_command", "make and verify the bilingual benchmark"),
     "review": ("gleam_x.review.command:review_command", "people look at the benchmark: serve, agreement, apply ..."),
 }
 

@@ -1,0 +1,190 @@
+"""build_benchmark: a SynthCity world and a seed in, the bilingual benchmark out; same seed, same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gleam_common.artifacts import open_stage, sha256_file
+from gleam_common.catalog import Catalog
+from gleam_common.errors import ConfigError, DataError
+from gleam_common.progress import progress
+from gleam_common.synthcity.build import FACTS_FILE, read_world_config
+from gleam_common.views import QUERY_VIEWS
+
+from gleam_x.benchmark.card import CARD_FILE, write_card
+from gleam_x.benchmark.folder import KIND, SPLITS, data_file, write_split
+from gleam_x.benchmark.landmarks import Landmark
+from gleam_x.benchmark.pairs import Pair, Pool, Similarity, make_pool, read_landmarks
+from gleam_x.benchmark.schema import LANGUAGES, SCHEMA_VERSION, Provenance, Record
+from gleam_x.benchmark.shortcuts import check_shortcuts, measure_shortcuts, shortcuts_table
+from gleam_x.benchmark.wording import WORDING_VERSION, claims_of, explain
+
+__all__ = ["BenchmarkConfig", "build_benchmark"]
+
+_SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
+_PER_COUPLE = 4 * len(LANGUAGES)
+_STREAM = 7601
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkConfig:
+    """What is drawn from a world.
+
+    Attributes:
+        seed: 0 or more.
+        records: of all splits together, a multiple of 8 (two places with their own and with each other's tile, in two
+            languages): 70 % train, 10 % validation, 20 % test.
+
+    Raises:
+        ConfigError: for a value out of range.
+    """
+
+    seed: int = 1
+    records: int = 4000
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ConfigError("seed of the benchmark", value=self.seed, allowed="0 or more")
+        if self.records < 160 or self.records % _PER_COUPLE:
+            allowed = f"160 or more, a multiple of {_PER_COUPLE}"
+            raise ConfigError("records of the benchmark", value=self.records, allowed=allowed)
+
+
+def build_benchmark(
+    world: str | Path,
+    out: str | Path,
+    config: BenchmarkConfig,
+    similarity: Similarity,
+    similarity_name: str,
+    overwrite: bool = False,
+) -> Path:
+    """Build the benchmark of a finished SynthCity world in ``out``, or find it finished; return ``out``.
+
+    Args:
+        world: folder of the world.
+        out: new or empty, or finished with the same configuration.
+        config: how much is drawn, and the seed.
+        similarity: decides which tiles are confusable.
+        similarity_name: what it is, with its weights' hash; stored.
+        overwrite: empty ``out`` first if it holds a benchmark of another configuration.
+
+    Raises:
+        ArtifactError: no finished world, or ``out`` holds something else.
+        DataError: the world has too few places for so many records, or the benchmark has a shortcut.
+    """
+    world, out = Path(world), Path(out)
+    catalog, made = Catalog.read(world), read_world_config(world)
+    stage = open_stage(
+        out,
+        KIND,
+        {
+            **asdict(config),
+            "world": asdict(made),
+            "facts_sha256": sha256_file(world / FACTS_FILE),
+            "negatives_from": similarity_name,
+            "wording_version": WORDING_VERSION,
+            "schema_version": SCHEMA_VERSION,
+        },
+        overwrite,
+    )
+    if stage.is_complete:
+        return out
+    shows = read_landmarks(catalog)
+    pools = _pools(catalog, shows, config, similarity)
+    taken = _take(pools, config)
+    records = {split: _write(out, split, pairs, catalog, shows, config) for split, pairs in taken.items()}
+    shortcuts = measure_shortcuts(out)
+    check_shortcuts(shortcuts)
+    write_card(out, stage.manifest.config, records, shortcuts_table(shortcuts))
+    stage.finish([CARD_FILE, *(data_file(split) for split in SPLITS)])
+    return out
+
+
+def _pools(
+    catalog: Catalog, shows: dict[str, list[Landmark]], config: BenchmarkConfig, similarity: Similarity
+) -> dict[str, list[Pool]]:
+    jobs = [(split, view) for split in SPLITS for view in QUERY_VIEWS]
+    pools: dict[str, list[Pool]] = {split: [] for split in SPLITS}
+    for split, view in progress(jobs, desc="pairs", unit="view", leave=False):
+        key = [config.seed, _STREAM, SPLITS.index(split), list(QUERY_VIEWS).index(view)]
+        pools[split].append(make_pool(catalog, shows, split, view, similarity, np.random.default_rng(key)))
+    return pools
+
+
+def _take(pools: dict[str, list[Pool]], config: BenchmarkConfig) -> dict[str, list[Pair]]:
+    """Return the pairs of each split, views and kinds of negatives as equal as can be."""
+    couples = config.records // _PER_COUPLE
+    wanted = {split: round(couples * share) for split, share in _SHARES.items()}
+    wanted["train"] = couples - wanted["validation"] - wanted["test"]
+    taken: dict[str, list[Pair]] = {}
+    for split, count in wanted.items():
+        each = [(count + len(QUERY_VIEWS) - 1 - index) // len(QUERY_VIEWS) for index in range(len(QUERY_VIEWS))]
+        enough = min((pool.most / need for pool, need in zip(pools[split], each, strict=True) if need), default=1.0)
+        if enough < 1:
+            most = int(couples * enough) * _PER_COUPLE
+            fix = f"ask for at most about {most}, or make a world of more places (`gleam-data synth --places N`)"
+            raise DataError(
+                f"the world has too few places in split {split} for the records", value=config.records, fix=fix
+            )
+        taken[split] = [pair for pool, need in zip(pools[split], each, strict=True) for pair in pool.take(need)]
+    return taken
+
+
+def _write(
+    out: Path,
+    split: str,
+    pairs: Sequence[Pair],
+    catalog: Catalog,
+    shows: dict[str, list[Landmark]],
+    config: BenchmarkConfig,
+) -> list[Record]:
+    rng = np.random.default_rng([config.seed, _STREAM, SPLITS.index(split)])
+    query_row = {query_id: row for row, query_id in enumerate(catalog.query_ids)}
+    records: list[Record] = []
+    extras: list[dict[str, Any]] = []
+    for index in progress(rng.permutation(len(pairs)).tolist(), desc=f"records of {split}", unit="pair", leave=False):
+        pair = pairs[index]
+        extra = {
+            "query_image": _picture(catalog.picture_path("queries", query_row[pair.query_id]), pair.query_id),
+            "satellite_image": _picture(
+                catalog.picture_path("gallery", catalog.gallery_index[pair.gallery_id]), pair.gallery_id
+            ),
+            "query_shows": [asdict(mark) for mark in shows.get(pair.query_id, [])],
+            "satellite_shows": [asdict(mark) for mark in shows.get(pair.gallery_id, [])],
+        }
+        for language in LANGUAGES:
+            records.append(_record(pair, split, language, rng))
+            extras.append(extra)
+    write_split(out, split, records, extras)
+    return records
+
+
+def _picture(path: Path, picture_id: str) -> dict[str, Any]:
+    try:
+        return {"bytes": path.read_bytes(), "path": f"{picture_id.replace('/', '_')}{path.suffix}"}
+    except FileNotFoundError:
+        raise DataError("a picture of the world is missing", value=str(path), fix="make the world again") from None
+
+
+def _record(pair: Pair, split: str, language: str, rng: np.random.Generator) -> Record:
+    pair_id = f"{pair.query_id}~{pair.gallery_id.removeprefix('synthcity/')}"
+    return Record(
+        record_id=f"{pair_id}/{language}",
+        pair_id=pair_id,
+        query_id=pair.query_id,
+        gallery_id=pair.gallery_id,
+        place_id=pair.place_id,
+        split=split,
+        view=str(pair.view),
+        same_place=pair.same_place,
+        negative_kind=pair.negative_kind,
+        language=language,
+        verdict="yes" if pair.same_place else "no",
+        explanation=explain(pair, language, rng),
+        claims=claims_of(pair),
+        provenance=Provenance(teacher="synthcity", prompt_version=WORDING_VERSION),
+    )

@@ -1,0 +1,156 @@
+"""From the things that a pair names to a reason in English or Chinese, and to its claims.
+
+A reason has four sentences, as the paper's have: what the first picture shows, what the second shows, the comparison,
+the conclusion. The words are data (``lexicon_en.yaml``, ``lexicon_zh.yaml``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import yaml
+from gleam_common.errors import ConfigError
+from gleam_common.views import View
+
+from gleam_x.benchmark.landmarks import Landmark
+from gleam_x.benchmark.pairs import Pair
+from gleam_x.benchmark.schema import LANGUAGES, Claim
+
+__all__ = ["WORDING_VERSION", "claims_of", "explain", "lexicon"]
+
+WORDING_VERSION = "synthcity-1"
+"""Changes whenever the same pair would get other words; stored in each record's provenance."""
+
+Lexicon = Mapping[str, Any]
+
+
+@cache
+def lexicon(language: str) -> Lexicon:
+    """Return the words of a language.
+
+    Raises:
+        ConfigError: neither "en" nor "zh".
+    """
+    if language not in LANGUAGES:
+        raise ConfigError("unknown language", value=language, allowed=LANGUAGES)
+    words = yaml.safe_load(files("gleam_x.benchmark").joinpath(f"lexicon_{language}.yaml").read_text("utf-8"))
+    return dict(words)
+
+
+def claims_of(pair: Pair) -> tuple[Claim, ...]:
+    """Return what a reason for the pair says: of one place what both show, of two what only one of them shows."""
+    if pair.same_place:
+        return tuple(
+            _claim(mark, count, query_where=mark.where, satellite_where=other.where, shown_in="both")
+            for mark, other, count in zip(pair.named_query, pair.named_tile, pair.count_query, strict=True)
+        )
+    of_query = [
+        _claim(mark, count, query_where=mark.where, shown_in="query", relation="contradicting")
+        for mark, count in zip(pair.named_query, pair.count_query, strict=True)
+    ]
+    of_tile = [
+        _claim(mark, count, satellite_where=mark.where, shown_in="satellite", relation="contradicting")
+        for mark, count in zip(pair.named_tile, pair.count_tile, strict=True)
+    ]
+    return (*of_query, *of_tile)
+
+
+def _claim(mark: Landmark, count: int | None, **where: str) -> Claim:
+    return Claim(what=mark.what, colour=mark.colour, part=mark.part, count=count, **where)
+
+
+def explain(pair: Pair, language: str, rng: np.random.Generator) -> str:
+    """Return a reason for the pair; ``rng`` chooses among the wordings.
+
+    Raises:
+        ConfigError: unknown language.
+    """
+    words = lexicon(language)
+    names = {
+        "query": _pick(rng, words["pictures"][str(pair.view)]),
+        "tile": _pick(rng, words["pictures"][str(View.SATELLITE)]),
+    }
+    named = (
+        _named(words, pair.named_query, pair.count_query, _places(words, pair.view), rng),
+        _named(words, pair.named_tile, pair.count_tile, words["sides"], rng),
+    )
+    if pair.same_place:
+        compared = {"the": _join(words, [_the(words, mark) for mark in pair.named_query], "and")}
+    else:
+        bare = [[_bare(words, mark) for mark in marks] for marks in (pair.named_query, pair.named_tile)]
+        compared = {key: _join(words, nouns, "or") for key, nouns in zip("xy", bare, strict=True)}
+    frames = ("query", "tile", *(("both", "same") if pair.same_place else ("differ", "different")))
+    fillings: tuple[dict[str, str], ...] = (named[0], named[1], compared, {})
+    sentences = [
+        _pick(rng, words["sentences"][frame]).format(**names, **filling)
+        for frame, filling in zip(frames, fillings, strict=True)
+    ]
+    return ("" if language == "zh" else " ").join(sentences)
+
+
+def _pick(rng: np.random.Generator, wordings: Sequence[str]) -> str:
+    return wordings[int(rng.integers(len(wordings)))]
+
+
+def _places(words: Lexicon, view: View) -> Mapping[str, Sequence[str]]:
+    places: Mapping[str, Sequence[str]] = words["sides" if view is View.MAP else "fields"]
+    return places
+
+
+def _named(
+    words: Lexicon,
+    marks: Sequence[Landmark],
+    counts: Sequence[int | None],
+    places: Mapping[str, Sequence[str]],
+    rng: np.random.Generator,
+) -> dict[str, str]:
+    """Return the list of things with their places, as nouns ("a pond in the east") and as clauses (Chinese)."""
+    things = [_one(words, mark, count, rng) for mark, count in zip(marks, counts, strict=True)]
+    wheres = [_pick(rng, places[mark.where]) for mark in marks]
+    if "measure" not in words["things"]["church"]:
+        nouns = _join(words, [f"{thing} {where}" for thing, where in zip(things, wheres, strict=True)], "and")
+        return {"nouns": nouns, "Nouns": nouns[0].upper() + nouns[1:]}
+    return {
+        "nouns": _join(words, [f"{where}的{thing}" for thing, where in zip(things, wheres, strict=True)], "and"),
+        "clauses": "，".join(f"{where}有{thing}" for thing, where in zip(things, wheres, strict=True)),
+    }
+
+
+def _one(words: Lexicon, mark: Landmark, count: int | None, rng: np.random.Generator) -> str:
+    """Return "a pond", "two blue tennis courts", "一座教堂"."""
+    thing = words["things"][mark.what]
+    is_many = count is not None and count > 1
+    noun = _coloured(words, mark, thing.get("many", thing["bare"]) if is_many else thing["bare"], is_many, rng)
+    if "measure" in thing:
+        return f"{words['numbers'][count or 1]}{thing['measure']}{noun}"
+    if is_many:
+        return f"{words['numbers'][count]} {noun}"
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def _coloured(words: Lexicon, mark: Landmark, noun: str, is_many: bool, rng: np.random.Generator | None) -> str:
+    if not mark.colour:
+        return noun
+    looks = words["looks"]["roof_many" if is_many and mark.part == "roof" else mark.part]
+    look = looks[0] if rng is None else _pick(rng, looks)
+    return str(look).format(colour=words["colours"][mark.colour], noun=noun)
+
+
+def _bare(words: Lexicon, mark: Landmark) -> str:
+    return _coloured(words, mark, words["things"][mark.what]["bare"], is_many=False, rng=None)
+
+
+def _the(words: Lexicon, mark: Landmark) -> str:
+    """Return "the pond", "这座教堂"."""
+    measure = words["things"][mark.what].get("measure")
+    return f"这{measure}{_bare(words, mark)}" if measure else f"the {_bare(words, mark)}"
+
+
+def _join(words: Lexicon, items: Sequence[str], last: str) -> str:
+    if len(items) < 2:
+        return "".join(items)
+    return words["lists"]["comma"].join(items[:-1]) + str(words["lists"][last]) + items[-1]
