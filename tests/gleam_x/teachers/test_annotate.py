@@ -232,6 +232,7 @@ def test_listed_pairs_are_asked_about(server, key, tiny_world, tmp_path) -> None
     (tmp_path / "pairs.jsonl").write_text("\n".join(map(json.dumps, listed)))
     run(server, tmp_path / "out", tiny_world, "--pairs", tmp_path / "pairs.jsonl", "--language", "en")
     rows = lines(tmp_path / "out" / "records.jsonl")
+    assert rows[1]["record_id"] == "toy/0/uav~toy/9/en"
     assert [(row["gallery_id"], row["verdict"], row["negative_kind"]) for row in rows] == [
         ("toy/0", "yes", ""),
         ("toy/9", "no", "confusable"),

@@ -42,7 +42,7 @@ class Pair:
     @property
     def pair_id(self) -> str:
         """Query and tile in one word."""
-        return f"{self.query_id}|{self.gallery_id}"
+        return f"{self.query_id}~{self.gallery_id}"
 
 
 def by_chance(seed: int, name: str) -> str:

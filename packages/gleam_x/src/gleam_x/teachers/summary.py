@@ -126,7 +126,7 @@ def _blind(results: Iterable[Result], teacher: Teacher) -> list[Result]:
 
 
 def _name(result: Result) -> str:
-    return f"{result.question.pair.pair_id}|{result.question.language}"
+    return f"{result.question.pair.pair_id}/{result.question.language}"
 
 
 def _verdict(result: Result) -> str:

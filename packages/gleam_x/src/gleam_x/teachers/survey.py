@@ -64,7 +64,7 @@ class Result:
             raise ValueError(f"a result without a judgement ({self.outcome}) has no record")
         question, pair = self.question, self.question.pair
         return Record(
-            record_id=f"{pair.pair_id}|{question.language}",
+            record_id=f"{pair.pair_id}/{question.language}",
             pair_id=pair.pair_id,
             query_id=pair.query_id,
             gallery_id=pair.gallery_id,
