@@ -23,12 +23,14 @@ class Page:
 
     def __init__(self, session):
         self.client = TestClient(make_app(session, 8765), base_url=ADDRESS)
-        self.token = self.client.get("/api/session").json()["token"]
+        self.session = self.client.get("/api/session").json()
+        self.token = self.session["token"]
 
     def get(self, path, **headers):
         return self.client.get(path, headers=headers)
 
     def post(self, path, body, **headers):
+        body = {"list": self.session["list"]} | body if isinstance(body, dict) else body
         return self.client.post(path, json=body, headers={"x-gleam-token": self.token, "origin": ADDRESS} | headers)
 
     def said(self, index, **changes):
@@ -113,6 +115,21 @@ def test_a_blind_review_shows_nothing_before_the_own_verdict(benchmark, tmp_path
     page.post("/api/decide/1", page.said(1) | {"decision": "accept"})
     assert {review.own_verdict for review in ReviewStore(tmp_path, "ada").newest.values()} == {"yes"}
     assert page.get("/api/pair/1").json()["own_verdict"] == "yes"
+
+
+def test_a_page_of_another_list_decides_nothing(benchmark, tmp_path, session, page):
+    """The server was started again for somebody else: pair 0 may be another pair now."""
+    for how in ({"annotator": "bo"}, {"split": "train"}, {"blind": True}):
+        other = open_session(benchmark, **({"annotator": "ada", "split": "test", "out": tmp_path} | how))
+        new = Page(other)
+        for path in ("/api/decide/0", "/api/draft/0", "/api/own/0"):
+            body = {"decision": "reject", "records": {}, "verdict": "yes", "list": page.session["list"]}
+            answer = new.post(path, body)
+            assert answer.status_code == 422
+            assert "another list" in answer.json()["error"]
+        assert not other.store.newest
+        assert not other.store.drafts
+    assert Page(open_session(benchmark, "ada", "test", tmp_path)).session["list"] == page.session["list"]
 
 
 def test_an_open_review_asks_for_no_verdict(page):

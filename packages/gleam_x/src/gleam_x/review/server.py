@@ -34,6 +34,8 @@ _FILES = {
     "/page.js": ("page.js", "text/javascript"),
     "/claims.js": ("claims.js", "text/javascript"),
     "/difference.js": ("difference.js", "text/javascript"),
+    "/parts.js": ("parts.js", "text/javascript"),
+    "/talk.js": ("talk.js", "text/javascript"),
     "/zoom.js": ("zoom.js", "text/javascript"),
     "/icon.png": ("icon.png", "image/png"),
 }
@@ -68,15 +70,15 @@ def make_app(session: Session, port: int) -> Starlette:
         return Response(data, media_type=kind)
 
     async def own_verdict(request: Request) -> Response:
-        said = await _body(request)
+        said = await _body(request, session)
         return JSONResponse(session.say_own_verdict(request.path_params["index"], said.get("verdict")))
 
     async def draft(request: Request) -> Response:
-        session.keep_draft(request.path_params["index"], await _body(request))
+        session.keep_draft(request.path_params["index"], await _body(request, session))
         return JSONResponse({})
 
     async def decide(request: Request) -> Response:
-        return JSONResponse({"items": session.decide(request.path_params["index"], await _body(request))})
+        return JSONResponse({"items": session.decide(request.path_params["index"], await _body(request, session))})
 
     return Starlette(
         routes=[
@@ -152,7 +154,7 @@ def _refusal(request: Request, hosts: set[str], token: str) -> Response | None:
     return None
 
 
-async def _body(request: Request) -> dict[str, Any]:
+async def _body(request: Request, session: Session) -> dict[str, Any]:
     data = b""
     async for piece in request.stream():
         data += piece
@@ -164,6 +166,8 @@ async def _body(request: Request) -> dict[str, Any]:
         said = None
     if not isinstance(said, dict):
         raise DataError("the request is not what the page sends", fix="reload the page")
+    if said.get("list") != session.list_name:
+        raise DataError("this page shows another list of pairs than the one served now", fix="reload the page")
     return said
 
 

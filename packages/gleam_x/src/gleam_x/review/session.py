@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -40,10 +42,18 @@ class Session:
     blind: bool = False
     others: Reviews | None = None
 
+    @property
+    def list_name(self) -> str:
+        """A name for the list that a page shows: who reviews which pairs how. Numbers of pairs mean nothing without."""
+        ids = [pair.pair_id for pair in self.pairs]
+        shown = json.dumps([self.annotator, self.blind, self.others is not None, ids])
+        return hashlib.sha256(shown.encode()).hexdigest()[:16]
+
     def overview(self) -> dict[str, Any]:
         """Return what the page needs once: who, which list, and the closed vocabulary for editing claims."""
         return {
             "annotator": self.annotator,
+            "list": self.list_name,
             "benchmark": self.benchmark.folder.resolve().name,
             "blind": self.blind,
             "adjudicate": self.others is not None,

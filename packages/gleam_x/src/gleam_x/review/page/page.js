@@ -2,54 +2,19 @@
 
 import { Claims, make, spotOf } from "./claims.js";
 import { difference } from "./difference.js";
+import { STATES, TITLES, opinionCard, textCard, verdictParts } from "./parts.js";
+import { ask, openSession, send } from "./talk.js";
 import { openZoom, zoomIsOpen } from "./zoom.js";
 
 const $ = (id) => document.getElementById(id);
-const TITLES = { uav: "UAV picture", map: "Street map", panorama: "Panorama", ground: "Ground photo" };
-const LANGUAGES = { en: ["English", "en"], zh: ["中文", "zh-CN"] };
-const STATES = { todo: "to do", accept: "accepted", edit: "edited", reject: "rejected" };
-const SAME = { yes: "Same place", no: "Different places" };
 let session = null; // what the server said at the start, and the states of all pairs
 let pair = null; // the one shown
 let seconds = 0;
 let draftTimer = 0;
 let turn = Promise.resolve();
 let busy = 0; // steps that are under way
-let sending = Promise.resolve(); // writes go one after another, so that no draft overtakes its decision
 
 const claims = new Claims($("claims"), touched, pointAt);
-
-async function ask(path, body) {
-  const options = body && { method: "POST", headers: { "content-type": "application/json", "x-gleam-token": session.token }, body: JSON.stringify(body), keepalive: true };
-  let answer;
-  try {
-    answer = await fetch(path, options);
-  } catch {
-    throw new Error("The server does not answer. Start `gleam-x review serve` again; what was decided is safe.");
-  }
-  const said = await answer.json();
-  if (answer.status === 403 && body) {
-    session.token = (await (await fetch("/api/session")).json()).token; // the server was started again
-    return ask.retried ? Promise.reject(new Error(said.error)) : retry(path, body);
-  }
-  if (!answer.ok) throw new Error(said.error);
-  return said;
-}
-
-async function retry(path, body) {
-  ask.retried = true;
-  try {
-    return await ask(path, body);
-  } finally {
-    ask.retried = false;
-  }
-}
-
-function send(path, body) {
-  const answer = sending.then(() => ask(path, body));
-  sending = answer.catch(() => {});
-  return answer;
-}
 
 function toast(text, wrong = false) {
   $("toast").textContent = text;
@@ -127,50 +92,15 @@ function draw() {
   for (const id of ["claims", "comment-card"]) $(id).hidden = pair.hidden;
   for (const id of ["accept", "edit", "reject", "comment-open"]) $(id).disabled = pair.hidden;
   $("comment").value = pair.comment ?? "";
-  drawVerdict();
-  $("texts").replaceChildren(...(pair.records ?? []).map(drawText));
-  $("opinions").replaceChildren(...(pair.opinions ?? []).map(drawOpinion));
+  $("verdict").replaceChildren(...verdictParts(pair));
+  $("texts").replaceChildren(...(pair.records ?? []).map(textCard));
+  $("opinions").replaceChildren(...(pair.opinions ?? []).map((opinion, number) => opinionCard(opinion, number, pair.records, take)));
   if (!pair.hidden) claims.show(pair.records, pair.view, session.vocabulary);
   drawChanges();
   drawProgress();
   document.querySelectorAll("textarea").forEach(grow);
   document.activeElement?.blur();
   window.scrollTo(0, 0);
-}
-
-function drawVerdict() {
-  const tag = (text, tone = "") => make("span", { className: `tag ${tone}`, textContent: text });
-  const parts = [];
-  if (!pair.hidden) {
-    parts.push(make("small", { textContent: "Verdict" }), make("strong", { className: pair.verdict, textContent: SAME[pair.verdict] }));
-    if (pair.verdict !== pair.truth) parts.push(tag(`in truth: ${SAME[pair.truth].toLowerCase()}`, "bad"));
-    if (pair.negative_kind) parts.push(tag(`${pair.negative_kind} negative`));
-    if (pair.own_verdict) parts.push(tag(`you said: ${SAME[pair.own_verdict].toLowerCase()}`, pair.own_verdict === pair.truth ? "good" : "bad"));
-  }
-  $("verdict").replaceChildren(...parts, tag(STATES[pair.state], pair.state));
-}
-
-function drawText(record) {
-  const [name, lang] = LANGUAGES[record.language];
-  const area = make("textarea", { value: record.current.explanation, lang, rows: 2, maxLength: 8000, spellcheck: true });
-  area.setAttribute("aria-label", `explanation, ${name}`);
-  area.dataset.record = record.record_id;
-  const state = make("small", {});
-  const made = make("p", { className: "made", lang, hidden: true });
-  const card = make("label", { className: "card text" }, make("span", { className: "head" }, make("span", { textContent: name, lang }), state), area, made);
-  Object.assign(card, { record, area, state, made });
-  return card;
-}
-
-function drawOpinion(opinion, number) {
-  const head = make("div", { className: "head" }, make("b", { textContent: opinion.annotator }), make("span", { className: `tag ${opinion.decision}`, textContent: STATES[opinion.decision] }));
-  if (opinion.own_verdict) head.append(make("span", { className: "tag", textContent: `said: ${SAME[opinion.own_verdict].toLowerCase()}` }));
-  if (opinion.decision !== "reject") head.append(make("button", { type: "button", onclick: () => take(number) }, "Take ", make("kbd", { textContent: number + 1 })));
-  const texts = pair.records.filter((record) => opinion.records[record.record_id]?.explanation).map((record) =>
-    make("p", { className: "change", lang: LANGUAGES[record.language][1] }, ...difference(record.made.explanation, opinion.records[record.record_id].explanation)));
-  const comment = opinion.comment ? [make("p", { className: "note", textContent: `“${opinion.comment}”` })] : [];
-  const changed = pair.records.some((record) => opinion.records[record.record_id]?.claims) ? [make("p", { className: "note", textContent: "Changed the claims." })] : [];
-  return make("article", { className: "card opinion" }, head, ...texts, ...changed, ...comment);
 }
 
 function drawProgress() {
@@ -367,7 +297,7 @@ document.addEventListener("visibilitychange", () => document.hidden && guarded(k
 setInterval(() => document.hidden || (seconds += 1), 1000);
 
 const start = guarded(async () => {
-  session = await ask("/api/session");
+  session = await openSession();
   $("who").textContent = `${session.adjudicate ? "adjudication · " : ""}${session.annotator} · ${session.benchmark}`;
   const wanted = Number(location.hash.slice(1)) - 1;
   const todo = session.items.findIndex((item) => item.state === "todo");
