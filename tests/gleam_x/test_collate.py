@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -129,6 +130,28 @@ def test_a_question_without_an_answer_ends_where_the_model_shall_begin() -> None
     begin = tokenizer.encode("<|im_start|>assistant\n")
     assert batch["input_ids"][:, -len(begin) :].tolist() == [begin, begin]
     assert batch["attention_mask"][:, -1].all()
+
+
+def test_the_pictures_stand_in_the_order_that_the_prompt_names() -> None:
+    collator = Collator(tiny_processor())
+    first, second = (collator([sample(order=order)]) for order in ("query_first", "satellite_first"))
+    assert first["image_grid_thw"].tolist() == [[1, 4, 4], [1, 6, 4]]
+    assert second["image_grid_thw"].tolist() == [[1, 6, 4], [1, 4, 4]]
+    assert torch.equal(first["pixel_values"][:16], second["pixel_values"][24:])
+    assert torch.equal(first["pixel_values"][16:], second["pixel_values"][:24])
+
+
+@pytest.mark.parametrize(("language", "stop"), [("en", "."), ("zh", "。")])
+def test_an_answer_that_has_begun_is_not_supervised_and_tokens_are_those_of_training(language: str, stop: str) -> None:
+    whole = sample(0, language, "explain_first")
+    assert whole.target is not None
+    begun = replace(whole, target=None, begun=REASON[language] + "\n")
+    collator = Collator(tiny_processor())
+    trained, asked = collator([whole]), collator([begun])
+    place = int((trained["span_ids"][0] == VERDICT).nonzero()[0])
+    assert torch.equal(asked["input_ids"][0], trained["input_ids"][0, :place])
+    rest = collator([replace(begun, target=Target(text=stop, verdict=None))])
+    assert (rest["labels"][0, :place] == IGNORED).all()
 
 
 def test_lengths_are_known_without_pictures_and_too_long_samples_are_dropped_and_counted() -> None:

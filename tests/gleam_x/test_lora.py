@@ -118,6 +118,8 @@ def test_checkpointing_recomputes_the_language_model_alone_and_changes_no_gradie
     once = calls_of(decoder_layers(plain), lambda: loss_of(plain, kind).backward())
     twice = calls_of(decoder_layers(saving), lambda: loss_of(saving, kind).backward())
     assert (once, twice) == (2, 4)
+    kinds = {layer._gradient_checkpointing_func.keywords["use_reentrant"] for layer in decoder_layers(saving)}  # type: ignore[union-attr]
+    assert kinds == {False}, "with re-entrance a layer whose inputs have no gradient learns nothing"
     assert visual_graphs == [False], "a frozen vision tower keeps no graph"
     assert not any(getattr(module, "gradient_checkpointing", False) for module in visual.modules())
     for (name, one), other in zip(plain.named_parameters(), saving.parameters(), strict=True):

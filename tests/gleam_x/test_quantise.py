@@ -106,6 +106,13 @@ def test_impossible_combinations_are_refused_with_the_reason(arguments: Any, wor
         check_combination(**arguments)
 
 
+def test_without_bitsandbytes_four_bits_are_refused_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gleam_x.quantise.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="need bitsandbytes"):
+        check_combination("nf4")
+    check_combination(None)
+
+
 def test_possible_combinations_pass() -> None:
     check_combination(None, "deepspeed_stage_3", trains_adapter=False, merges=True)
     check_combination("nf4", "deepspeed_stage_2")

@@ -54,6 +54,8 @@ class Sample:
         satellite: the tile.
         prompt: says in which order the pictures stand.
         target: what the model shall learn to answer.
+        begun: how the answer begins already, not supervised: an explanation and a line break to read the verdict behind
+            it, or a verdict to have it explained.
         name: for error messages.
     """
 
@@ -61,6 +63,7 @@ class Sample:
     satellite: Picture
     prompt: Prompt
     target: Target | None = None
+    begun: str = ""
     name: str = ""
 
     def pictures(self) -> tuple[Picture, Picture]:
@@ -172,6 +175,7 @@ class Collator:
         """Return tokens and spans of a sample whose pictures take ``counts`` tokens."""
         before, between, behind = self._question(sample.prompt)
         question = [*before, *[self.image_id] * counts[0], *between, *[self.image_id] * counts[1], *behind]
+        question += self.processor.tokenizer.encode(sample.begun, add_special_tokens=False)
         answer, spans = self._answer(sample.target) if sample.target else ([], [])
         length = len(question) + len(answer)
         if self.max_tokens is not None and length > self.max_tokens:

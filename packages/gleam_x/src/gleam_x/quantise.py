@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any, Literal, get_args
 
 import torch
-from bitsandbytes.nn.modules import Linear4bit, Params4bit
 from gleam_common.errors import ConfigError, ModelError
 from transformers import BitsAndBytesConfig
 
@@ -36,7 +36,12 @@ def nf4_config(compute_dtype: torch.dtype) -> BitsAndBytesConfig:
 
 def is_quantised(model: Any) -> bool:
     """Whether any layer of ``model`` has four-bit weights."""
-    return any(isinstance(module, Linear4bit) for module in model.modules())
+    return bool(_four_bit_layers(model))
+
+
+def _four_bit_layers(model: Any) -> list[str]:
+    # By name, so that models can be asked where bitsandbytes is not installed.
+    return [name for name, module in model.named_modules() if type(module).__name__ == "Linear4bit"]
 
 
 def check_quantised(model: Any, dtype: torch.dtype) -> None:
@@ -52,7 +57,7 @@ def check_quantised(model: Any, dtype: torch.dtype) -> None:
     Raises:
         ModelError: names the first weight that is not as it should be.
     """
-    four = {name for name, module in model.named_modules() if isinstance(module, Linear4bit)}
+    four = _four_bit_layers(model)
     stray = sorted(name for name in four if "visual" in name.split(".") or name.endswith("lm_head"))
     if stray:
         raise ModelError(
@@ -62,7 +67,7 @@ def check_quantised(model: Any, dtype: torch.dtype) -> None:
         raise ModelError("no four-bit weight in a model that was to be quantised", value=type(model).__name__)
     for name, weight in model.named_parameters():
         whole = weight.is_floating_point() and "lora_" not in name
-        if whole and not isinstance(weight, Params4bit) and weight.dtype != dtype:
+        if whole and type(weight).__name__ != "Params4bit" and weight.dtype != dtype:
             raise ModelError(f"the weight {name} changed its type", value=str(weight.dtype), allowed=str(dtype))
 
 
@@ -84,6 +89,10 @@ def check_combination(
         return
     if quantise not in QUANTISATIONS:
         raise ConfigError("unknown quantisation", value=quantise, allowed=[*QUANTISATIONS, "null"])
+    if find_spec("bitsandbytes") is None:
+        raise ConfigError(
+            "four-bit weights need bitsandbytes", value=quantise, fix="install it (Linux), or leave it out"
+        )
     if "stage_3" in strategy:
         raise ConfigError(
             "QLoRA with ZeRO-3: zero.Init cannot partition four-bit weights (bitsandbytes issue 1249)",
