@@ -10,7 +10,7 @@ import pytest
 from gleam_common.errors import ArtifactError, ConfigError, DataError
 from gleam_x.benchmark.schema import Claim
 from gleam_x.cli import COMMANDS
-from gleam_x.review.adjudicate import disagreed
+from gleam_x.review.adjudicate import disagreed, opinions
 from gleam_x.review.apply import apply_reviews
 from gleam_x.review.command import review_command
 from gleam_x.review.open_session import open_session
@@ -50,6 +50,15 @@ def test_disagreement_is_found_by_decision_text_and_claims(benchmark, reviews, t
     assert [disagreed(read_reviews(reviews), pair) for pair in pairs] == [False, False, True, False]
     say(reviews, "bo", test1={"zh": "新的说明", "claims": (POND,)}, test3={"en": "| *New* <b>"})
     assert [disagreed(read_reviews(reviews), pair) for pair in pairs] == [False, True, True, True]
+    say(reviews, "ada", test0={"en": "One text."}, test1={"claims": (POND,)})
+    say(reviews, "bo", test0={"en": "Another."}, test1={"claims": (POND, CHURCH)})
+    assert [disagreed(read_reviews(reviews), pair) for pair in pairs][:2] == [True, True]
+
+
+def test_a_final_decision_is_no_opinion(benchmark, reviews, say):
+    decide(say, reviews)
+    record = open_benchmark(benchmark, "test").pairs[2].first
+    assert [review.annotator for review in opinions(read_reviews(reviews), record)] == ["ada", "bo"]
 
 
 def test_an_adjudicator_sees_the_disagreements_only_and_who_said_what(benchmark, reviews, say):

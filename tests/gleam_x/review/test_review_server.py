@@ -207,6 +207,8 @@ def test_the_page_has_no_address_of_elsewhere_and_no_html_from_texts():
         {"decision": "reject", "seconds": True},
         {"decision": "accept", "records": {"test0-en": {"explanation": "x", "claims": [3]}}},
         {"decision": "accept", "records": {"test0-en": {"explanation": 3, "claims": []}}},
+        {"decision": "accept", "records": {"test0-en": "x"}},
+        {"decision": "accept", "records": {"test0-en": {"explanation": "x", "claims": [{"what": []}]}}},
     ],
 )
 def test_requests_that_the_page_never_sends(page, session, body):
@@ -233,6 +235,11 @@ def test_a_taken_port_is_said():
     first.close()
     with pytest.raises(ConfigError, match="cannot listen"):
         listen(70000)
+
+
+def test_a_name_that_is_no_file_name(benchmark, tmp_path):
+    with pytest.raises(ConfigError, match="name of an annotator"):
+        open_session(benchmark, "../ada", "test", tmp_path)
 
 
 def test_reviews_of_another_text_or_benchmark_are_refused(page, benchmark, tmp_path, make, write):

@@ -16,6 +16,11 @@ def test_both_languages_of_a_pair_are_one_page_english_first(benchmark):
     assert len(open_benchmark(benchmark).pairs) == 5
 
 
+def test_english_comes_first_wherever_it_stands(tmp_path, make, write):
+    found = open_benchmark(write(tmp_path, make(2)[::-1]))
+    assert [record.language for pair in found.pairs for record in pair.records] == ["en", "zh", "en", "zh"]
+
+
 def test_pictures_are_those_of_the_pair_over_row_groups(tmp_path, make, write):
     def pictures(record, number):
         return tuple({"bytes": b"\xff\xd8\xff" + f"{number} {which}".encode(), "path": None} for which in PICTURES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -23,6 +24,13 @@ def test_the_newest_line_of_a_record_counts_and_all_lines_stay(tmp_path):
     assert again.newest["r1"].decision == "reject"
     assert again.newest["r2"].explanation == REVIEW.explanation
     assert len((tmp_path / "new/ada.jsonl").read_bytes().splitlines()) == 3
+
+
+def test_a_review_is_on_the_disk_when_it_is_said_to_be(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr("os.fsync", lambda number: synced.append(os.fstat(number).st_size))
+    ReviewStore(tmp_path, "ada").append([REVIEW])
+    assert synced == [len(REVIEW.as_line().encode())]
 
 
 def test_reviews_of_several_people_are_read_apart(tmp_path):

@@ -124,7 +124,7 @@ class Session:
         """
         pair = self._pair(index)
         self._check_shown(pair)
-        texts = {record.record_id: self._changes(record, said, strict=False) for record in pair.records}
+        texts = {record.record_id: self._changes(record, said) for record in pair.records}
         draft = {
             "records": {key: {"explanation": text, "claims": list(map(asdict, c))} for key, (text, c) in texts.items()},
             "comment": _text(said, "comment"),
@@ -172,17 +172,14 @@ class Session:
             raise DataError(f"{record.language}: {'; '.join(problems)}", fix="correct it, or undo the changes")
         return review
 
-    def _changes(self, record: Record, said: Mapping[str, Any], strict: bool = True) -> tuple[str, tuple[Claim, ...]]:
-        """Return the text and claims that the page sent for a record; half-made claims only in a draft."""
+    def _changes(self, record: Record, said: Mapping[str, Any]) -> tuple[str, tuple[Claim, ...]]:
+        """Return the text and claims that the page sent for a record; a draft's claims may be half made."""
         try:
             sent = said["records"][record.record_id]
-            claims = tuple(Claim(**claim) for claim in sent["claims"])
-            problems = [problem for claim in claims for problem in claim.problems()]
-        except (KeyError, TypeError) as error:
+            text, claims = _text(sent, "explanation"), tuple(Claim(**claim) for claim in sent["claims"])
+            hash(claims)  # a value that is a list or a dict is none that the page sends
+        except (KeyError, TypeError, AttributeError) as error:
             raise DataError("the request is not what the page sends", value=str(error), fix="reload the page") from None
-        if strict and problems:
-            raise DataError("; ".join(dict.fromkeys(problems)), fix="correct the claim, or undo the changes")
-        text = _text(sent, "explanation")
         return (record.explanation if text == record.explanation.strip() else text), claims
 
     def _pair(self, index: int) -> Pair:
