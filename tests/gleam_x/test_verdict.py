@@ -88,6 +88,7 @@ def test_both_orders_are_asked_whatever_the_samples_order_and_their_mean_is_symm
     for one, other in zip(scores, again, strict=True):
         assert abs(one.score - other.score) < 1e-6
         assert abs(one.query_first - one.satellite_first) > 1e-6, "an order that changes nothing tests nothing"
+        assert one.score == pytest.approx((one.query_first + one.satellite_first) / 2)
         assert 0 < one.leftover < 1
         assert one.flips == ((one.query_first > 0) != (one.satellite_first > 0))
 
