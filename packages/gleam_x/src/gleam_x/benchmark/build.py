@@ -19,7 +19,7 @@ from gleam_x.benchmark.card import CARD_FILE, write_card
 from gleam_x.benchmark.folder import KIND, SPLITS, data_file, write_split
 from gleam_x.benchmark.landmarks import Landmark
 from gleam_x.benchmark.pairs import Pair, Pool, Similarity, make_pool, read_landmarks
-from gleam_x.benchmark.schema import LANGUAGES, SCHEMA_VERSION, Provenance, Record
+from gleam_x.benchmark.schema import LANGUAGES, SCHEMA_VERSION, Provenance, Record, check_records
 from gleam_x.benchmark.shortcuts import check_shortcuts, measure_shortcuts, shortcuts_table
 from gleam_x.benchmark.wording import WORDING_VERSION, claims_of, explain
 
@@ -27,6 +27,7 @@ __all__ = ["BenchmarkConfig", "build_benchmark"]
 
 _SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
 _PER_COUPLE = 4 * len(LANGUAGES)
+_LEAST_RECORDS = 160
 _STREAM = 7601
 
 
@@ -49,8 +50,8 @@ class BenchmarkConfig:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ConfigError("seed of the benchmark", value=self.seed, allowed="0 or more")
-        if self.records < 160 or self.records % _PER_COUPLE:
-            allowed = f"160 or more, a multiple of {_PER_COUPLE}"
+        if self.records < _LEAST_RECORDS or self.records % _PER_COUPLE:
+            allowed = f"{_LEAST_RECORDS} or more, a multiple of {_PER_COUPLE}"
             raise ConfigError("records of the benchmark", value=self.records, allowed=allowed)
 
 
@@ -78,6 +79,7 @@ def build_benchmark(
     """
     world, out = Path(world), Path(out)
     catalog, made = Catalog.read(world), read_world_config(world)
+    shows = read_landmarks(catalog)
     stage = open_stage(
         out,
         KIND,
@@ -93,10 +95,11 @@ def build_benchmark(
     )
     if stage.is_complete:
         return out
-    shows = read_landmarks(catalog)
     pools = _pools(catalog, shows, config, similarity)
     taken = _take(pools, config)
-    records = {split: _write(out, split, pairs, catalog, shows, config) for split, pairs in taken.items()}
+    files = _picture_files(catalog, [pair for pairs in taken.values() for pair in pairs])
+    records = {split: _write(out, split, pairs, files, shows, config) for split, pairs in taken.items()}
+    check_records(record for split in records.values() for record in split)
     shortcuts = measure_shortcuts(out)
     check_shortcuts(shortcuts)
     write_card(out, stage.manifest.config, records, shortcuts_table(shortcuts))
@@ -123,36 +126,54 @@ def _take(pools: dict[str, list[Pool]], config: BenchmarkConfig) -> dict[str, li
     taken: dict[str, list[Pair]] = {}
     for split, count in wanted.items():
         each = [(count + len(QUERY_VIEWS) - 1 - index) // len(QUERY_VIEWS) for index in range(len(QUERY_VIEWS))]
-        enough = min((pool.most / need for pool, need in zip(pools[split], each, strict=True) if need), default=1.0)
+        turns = [sum(each[:index]) for index in range(len(each))]  # one view's kinds go on where the last one's ended
+        needs = list(zip(pools[split], each, turns, strict=True))
+        enough = min((pool.most(turn) / need for pool, need, turn in needs if need), default=1.0)
         if enough < 1:
-            most = int(couples * enough) * _PER_COUPLE
-            fix = f"ask for at most about {most}, or make a world of more places (`gleam-data synth --places N`)"
-            raise DataError(
-                f"the world has too few places in split {split} for the records", value=config.records, fix=fix
-            )
-        taken[split] = [pair for pool, need in zip(pools[split], each, strict=True) for pair in pool.take(need)]
+            raise _too_few(split, config.records, int(couples * enough) * _PER_COUPLE)
+        taken[split] = [pair for pool, need, turn in needs for pair in pool.take(need, turn)]
     return taken
+
+
+def _too_few(split: str, records: int, most: int) -> DataError:
+    fix = "make a world of more places (`gleam-data synth --places N`)"
+    if most >= _LEAST_RECORDS:
+        fix = f"ask for at most about {most}, or {fix}"
+    return DataError(f"the world has too few places in split {split} for the records", value=records, fix=fix)
+
+
+def _picture_files(catalog: Catalog, pairs: Sequence[Pair]) -> dict[str, Path]:
+    """Return the file of each query and tile of the pairs; all are there."""
+    wanted = {picture_id for pair in pairs for picture_id in (pair.query_id, pair.gallery_id)}
+    files = {
+        **{name: catalog.picture_path("queries", row) for row, name in enumerate(catalog.query_ids) if name in wanted},
+        **{
+            name: catalog.picture_path("gallery", row) for row, name in enumerate(catalog.gallery_ids) if name in wanted
+        },
+    }
+    lost = sorted(str(path) for path in files.values() if not path.is_file())
+    if lost:
+        what = f"pictures of the world are missing: {len(lost)}; first"
+        raise DataError(what, value=lost[0], fix="remove the world and make it again with `gleam-data synth`")
+    return files
 
 
 def _write(
     out: Path,
     split: str,
     pairs: Sequence[Pair],
-    catalog: Catalog,
+    files: dict[str, Path],
     shows: dict[str, list[Landmark]],
     config: BenchmarkConfig,
 ) -> list[Record]:
     rng = np.random.default_rng([config.seed, _STREAM, SPLITS.index(split)])
-    query_row = {query_id: row for row, query_id in enumerate(catalog.query_ids)}
     records: list[Record] = []
     extras: list[dict[str, Any]] = []
     for index in progress(rng.permutation(len(pairs)).tolist(), desc=f"records of {split}", unit="pair", leave=False):
         pair = pairs[index]
         extra = {
-            "query_image": _picture(catalog.picture_path("queries", query_row[pair.query_id]), pair.query_id),
-            "satellite_image": _picture(
-                catalog.picture_path("gallery", catalog.gallery_index[pair.gallery_id]), pair.gallery_id
-            ),
+            "query_image": _picture(files[pair.query_id], pair.query_id),
+            "satellite_image": _picture(files[pair.gallery_id], pair.gallery_id),
             "query_shows": [asdict(mark) for mark in shows.get(pair.query_id, [])],
             "satellite_shows": [asdict(mark) for mark in shows.get(pair.gallery_id, [])],
         }
@@ -164,10 +185,7 @@ def _write(
 
 
 def _picture(path: Path, picture_id: str) -> dict[str, Any]:
-    try:
-        return {"bytes": path.read_bytes(), "path": f"{picture_id.replace('/', '_')}{path.suffix}"}
-    except FileNotFoundError:
-        raise DataError("a picture of the world is missing", value=str(path), fix="make the world again") from None
+    return {"bytes": path.read_bytes(), "path": f"{picture_id.replace('/', '_')}{path.suffix}"}
 
 
 def _record(pair: Pair, split: str, language: str, rng: np.random.Generator) -> Record:

@@ -45,15 +45,22 @@ def build(
     from gleam_x.matcher import Matcher
 
     config = BenchmarkConfig(seed=seed, records=records)
-    if not world.exists():
+    matcher = Matcher(negatives_from) if negatives_from else None
+    if not world.exists() or _is_begun(world):
         build_world(WorldConfig(), world)
-    if negatives_from is None:
+    if matcher is None:
         build_benchmark(world, out, config, facts_similarity, "what the pictures show", overwrite)
     else:
-        matcher = Matcher(negatives_from)
         name = f"GLEAM-C {matcher.sha256[:16]}"
         build_benchmark(world, out, config, matcher.similarity, name, overwrite)
     print(f"{records} records in {out}; see {out / 'README.md'}")
+
+
+def _is_begun(world: Path) -> bool:
+    """Whether a world is half made: a stopped build goes on where it was."""
+    from gleam_common.artifacts import MANIFEST_NAME, read_manifest
+
+    return (world / MANIFEST_NAME).exists() and not read_manifest(world).complete
 
 
 def verify(benchmark: Path, world: Path = Path("data/synthcity"), records: int = 500, seed: int = 0) -> None:

@@ -14,7 +14,7 @@ from datasets import Dataset, DatasetDict, Features, Image, Value
 from gleam_common.artifacts import read_manifest, write_atomic
 from gleam_common.errors import ArtifactError, DataError
 
-from gleam_x.benchmark.landmarks import Landmark
+from gleam_x.benchmark.landmarks import Landmark, is_the_kind
 from gleam_x.benchmark.schema import SCHEMA_VERSION, Claim, Provenance, Record, check_records, record_of
 
 __all__ = ["KIND", "SPLITS", "data_file", "open_benchmark", "read_records", "read_rows", "write_split"]
@@ -66,9 +66,10 @@ def write_split(folder: str | Path, split: str, records: Sequence[Record], extra
             ``satellite_shows`` as lists of landmarks' fields.
 
     Raises:
-        DataError: a record is not what it should be.
+        DataError: a record is not what it should be, has no picture, or claims what its pictures do not show.
     """
     check_records(records)
+    _check_extras(records, extras)
     features = _features()
     rows = [{**record.as_row(), **extra} for record, extra in zip(records, extras, strict=True)]
     table = pa.Table.from_pylist([{name: row[name] for name in features} for row in rows], schema=features.arrow_schema)
@@ -76,6 +77,27 @@ def write_split(folder: str | Path, split: str, records: Sequence[Record], extra
     pq.write_table(table, buffer, compression="zstd", row_group_size=_ROWS_PER_GROUP, write_page_index=True)
     with write_atomic(Path(folder) / data_file(split)) as file:
         file.write(buffer.getbuffer())
+
+
+def _check_extras(records: Sequence[Record], extras: Sequence[Mapping[str, Any]]) -> None:
+    wrong = []
+    for record, extra in zip(records, extras, strict=True):
+        problems = [f"{name} is missing" for name in _PICTURES if not (extra.get(name) or {}).get("bytes")]
+        problems += [problem for claim in record.claims if (problem := _unseen(claim, extra))]
+        if problems:
+            wrong.append(f"record {record.record_id}: {'; '.join(problems)}")
+    if wrong:
+        more = f" (and {len(wrong) - 1} more records)" if len(wrong) > 1 else ""
+        raise DataError(f"{wrong[0]}{more}", fix="correct or remove them, and build again")
+
+
+def _unseen(claim: Claim, extra: Mapping[str, Any]) -> str:
+    """Return what is wrong when a claim is about nothing that its pictures show, or nothing."""
+    for picture, shows in zip(("query", "satellite"), _SHOWS, strict=True):
+        is_seen = any(is_the_kind(mark, claim.what) for mark in (Landmark(**values) for values in extra[shows]))
+        if claim.shown_in in ("both", picture) and not is_seen:
+            return f"a claim about nothing visible: no {claim.what} in the {picture} picture"
+    return ""
 
 
 def open_benchmark(folder: str | Path) -> DatasetDict:
@@ -94,17 +116,16 @@ def open_benchmark(folder: str | Path) -> DatasetDict:
     if version != SCHEMA_VERSION:
         fix = "build it again with `gleam-x benchmark build --overwrite`"
         raise ArtifactError(f"{folder}: version of the benchmark", value=version, allowed=str(SCHEMA_VERSION), fix=fix)
-    splits = {split: folder / data_file(split) for split in SPLITS if (folder / data_file(split)).is_file()}
-    return DatasetDict({split: Dataset(_memory_mapped(path)) for split, path in splits.items()})
+    return DatasetDict({split: Dataset(_table(folder / data_file(split))) for split in SPLITS})
 
 
-def _memory_mapped(path: Path) -> Any:
+def _table(path: Path) -> Any:
     from datasets.table import InMemoryTable
 
     try:
         table = pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
-        raise ArtifactError(f"{path} is broken ({error})", fix="build the benchmark again") from error
+        raise ArtifactError(f"{path} is missing or broken ({error})", fix="build the benchmark again") from error
     return InMemoryTable(table.cast(_features().arrow_schema))
 
 

@@ -11,7 +11,7 @@ from gleam_common.views import View
 
 from gleam_x.benchmark.vocabulary import COARSE_COLOUR, COMPASS_SIDES, look_alike
 
-__all__ = ["Landmark", "is_same_look", "landmarks_of", "where_in_picture"]
+__all__ = ["Landmark", "is_same_look", "is_the_kind", "landmarks_of", "where_in_picture"]
 
 _SPORTS = {
     "basketball": "basketball_court",
@@ -97,11 +97,12 @@ def where_in_picture(fact: Mapping[str, Any], view: View) -> str:
     return words[0] if words else "centre"
 
 
-def is_same_look(first: Landmark, second: Landmark) -> bool:
-    """Return whether one picture's thing may be taken for another's: the same kind, and colours that may be one.
+def is_the_kind(mark: Landmark, what: str) -> bool:
+    """Return whether a thing may be called ``what``; a church or a tower is also a building."""
+    return mark.what == what or (what == "building" and mark.what in ("church", "tower"))
 
-    A church or a tower is also a building with a roof.
-    """
-    kinds = {first.what, second.what}
-    is_kind = len(kinds) == 1 or (kinds & {"building"} and kinds <= {"building", "church", "tower"})
-    return bool(is_kind) and look_alike(first.colour, second.colour)
+
+def is_same_look(first: Landmark, second: Landmark) -> bool:
+    """Return whether one picture's thing may be taken for another's: the same kind, and colours that may be one."""
+    is_kind = is_the_kind(first, second.what) or is_the_kind(second, first.what)
+    return is_kind and look_alike(first.colour, second.colour)

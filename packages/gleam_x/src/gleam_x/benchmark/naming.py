@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gleam_x.benchmark.landmarks import Landmark
+from gleam_x.benchmark.landmarks import Landmark, is_the_kind
 
 __all__ = ["Named", "choose_named", "look_frequency"]
 
 _MOST_NAMED = 3
+_MOST_COUNTED = 9  # the lexicons have numbers up to nine
 _HOW_MANY = (0.25, 0.5, 0.25)
 """Odds of naming one, two or three things."""
 
@@ -70,10 +71,12 @@ def _shared_looks(query: Sequence[Landmark], tile: Sequence[Landmark]) -> list[l
 def _side_by_side(group: Sequence[Named], query: Sequence[Landmark], tile: Sequence[Landmark]) -> Named:
     """Return the group's largest thing, counted where all things of that look stand together in both pictures."""
     first = group[0]
-    alike = [
-        {mark.item_id for mark in marks if mark.what == first.tile.what and mark.colour in ("", first.tile.colour)}
-        for marks in (query, tile)
-    ]
-    together = {(pair.query.where, pair.tile.where) for pair in group}
+    alike = [{mark.item_id for mark in marks if _could_be_counted(mark, first.tile)} for marks in (query, tile)]
     is_all = alike[0] == alike[1] == {pair.query.item_id for pair in group}
-    return replace(first, count=len(group)) if len(group) > 1 and len(together) == 1 and is_all else first
+    is_together = len({(pair.query.where, pair.tile.where) for pair in group}) == 1
+    is_countable = 1 < len(group) <= _MOST_COUNTED
+    return replace(first, count=len(group)) if is_countable and is_together and is_all else first
+
+
+def _could_be_counted(mark: Landmark, named: Landmark) -> bool:
+    return is_the_kind(mark, named.what) and (not named.colour or mark.colour in ("", named.colour))

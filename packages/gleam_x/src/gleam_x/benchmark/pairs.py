@@ -64,19 +64,23 @@ class Pool:
 
     couples: dict[str, list[tuple[Pair, ...]]]
 
-    @property
-    def most(self) -> int:
+    def most(self, first: int = 0) -> int:
         """The most couples that :meth:`take` can give."""
-        counts = [len(self.couples[kind]) for kind in NEGATIVE_KINDS]
+        counts = [len(self.couples[kind]) for kind in _kinds_from(first)]
         return min(len(NEGATIVE_KINDS) * count + index for index, count in enumerate(counts))
 
-    def take(self, couples: int) -> list[Pair]:
-        """Return the pairs of so many couples, the kinds of negatives as equal as can be."""
+    def take(self, couples: int, first: int = 0) -> list[Pair]:
+        """Return the pairs of so many couples, the kinds of negatives in turn; ``first`` is where the turn begins."""
         chosen: list[Pair] = []
-        for index, kind in enumerate(NEGATIVE_KINDS):
+        for index, kind in enumerate(_kinds_from(first)):
             count = (couples + len(NEGATIVE_KINDS) - 1 - index) // len(NEGATIVE_KINDS)
             chosen += [pair for couple in self.couples[kind][:count] for pair in couple]
         return chosen
+
+
+def _kinds_from(first: int) -> tuple[str, ...]:
+    turn = first % len(NEGATIVE_KINDS)
+    return (*NEGATIVE_KINDS[turn:], *NEGATIVE_KINDS[:turn])
 
 
 def make_pool(
@@ -102,30 +106,60 @@ def make_pool(
     """
     catalog = world.select(split=CATALOG_SPLITS[split], views=[view], gallery="positives")
     catalog = _one_query_for_each_place(catalog)
-    tiles = catalog.query_positives().rows
-    query_shows = [shows.get(query_id, []) for query_id in catalog.query_ids]
-    tile_shows = [shows.get(catalog.gallery_ids[row], []) for row in tiles.tolist()]
-    frequency = look_frequency(tile_shows)
-    named = [choose_named(q, t, frequency, rng) for q, t in zip(query_shows, tile_shows, strict=True)]
-    lat, lon = catalog.gallery_latlon()[tiles].T
+    places = _places(catalog, shows, rng)
+    lat, lon = catalog.gallery_latlon()[catalog.query_positives().rows].T
     apart_m_PP = distance_m(lat[:, None], lon[:, None], lat[None, :], lon[None, :])
+    query_shows, tile_shows = [place.query_shows for place in places], [place.tile_shows for place in places]
     similarity_PP = similarity(catalog, view, query_shows, tile_shows)
+    named = [place.named for place in places]
     couples = couple_places(named, query_shows, tile_shows, apart_m_PP, similarity_PP, rng)
-    tile_ids = [catalog.gallery_ids[row] for row in tiles.tolist()]
     found: dict[str, list[tuple[Pair, ...]]] = {kind: [] for kind in NEGATIVE_KINDS}
     for index in rng.permutation(len(couples)).tolist():
         couple = couples[index]
-        ends = (couple.first, couple.second)
-        said = [said_of(named[own], query_shows[other], tile_shows[other]) for own, other in (ends, ends[::-1])]
-        pairs = [
-            _pair(
-                said[own], said[other], query_id=catalog.query_ids[ends[own]], place_id=tile_ids[ends[own]],
-                gallery_id=tile_ids[ends[other]], view=view, negative_kind="" if own == other else couple.kind,
-            )
-            for own in (0, 1) for other in (0, 1)
-        ]  # fmt: skip
-        found[couple.kind].append(tuple(pairs))
+        found[couple.kind].append(_four_pairs(places[couple.first], places[couple.second], view, couple.kind))
     return Pool(couples=found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    query_id: str
+    tile_id: str
+    query_shows: list[Landmark]
+    tile_shows: list[Landmark]
+    named: tuple[Named, ...]
+
+
+def _places(catalog: Catalog, shows: Mapping[str, list[Landmark]], rng: np.random.Generator) -> list[_Place]:
+    """Return the places of a catalog's queries, and what may be named of each."""
+    tile_ids = [catalog.gallery_ids[row] for row in catalog.query_positives().rows.tolist()]
+    frequency = look_frequency([shows.get(tile_id, []) for tile_id in tile_ids])
+    places = []
+    for query_id, tile_id in zip(catalog.query_ids, tile_ids, strict=True):
+        query, tile = shows.get(query_id, []), shows.get(tile_id, [])
+        named = choose_named(query, tile, frequency, rng)
+        places.append(_Place(query_id=query_id, tile_id=tile_id, query_shows=query, tile_shows=tile, named=named))
+    return places
+
+
+def _four_pairs(first: _Place, second: _Place, view: View, kind: str) -> tuple[Pair, ...]:
+    """Return each query of a couple with its own tile and with the other's."""
+    ends = (first, second)
+    said = [
+        said_of(own.named, other.query_shows, other.tile_shows) for own, other in ((first, second), (second, first))
+    ]
+    return tuple(
+        _pair(
+            said[own],
+            said[other],
+            query_id=ends[own].query_id,
+            place_id=ends[own].tile_id,
+            gallery_id=ends[other].tile_id,
+            view=view,
+            negative_kind="" if own == other else kind,
+        )
+        for own in (0, 1)
+        for other in (0, 1)
+    )
 
 
 def _pair(of_query: Sequence[Named], of_tile: Sequence[Named], **ids: Any) -> Pair:

@@ -29,7 +29,7 @@ SCHEMA_VERSION = 1
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 NEGATIVE_KINDS = ("random", "near", "confusable")
-"""Another place of the same city drawn at random; one 120-400 m away; one that a model takes for the right one."""
+"""Another place of the split drawn at random; one 120-400 m away; one that a model takes for the right one."""
 
 _RELATIONS = ("present", "contradicting")
 _SHOWN_IN = ("both", "query", "satellite")

@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from gleam_common.errors import DataError
+from gleam_common.artifacts import config_hash, read_manifest
+from gleam_common.errors import ArtifactError, DataError
 from gleam_common.progress import progress
 from gleam_common.synthcity.build import read_world_config
 from gleam_common.synthcity.model import Area, Building, City, Item
@@ -28,6 +29,7 @@ from gleam_x.benchmark.vocabulary import COARSE_COLOUR, COMPASS_SIDES, look_alik
 
 __all__ = ["claim_fault", "verify_benchmark"]
 
+_OWN_WORLD = "name the world that it was built from with --world"
 _LEAST_SHARE = 0.003
 _FIELD_SLACK = 0.03
 _SIDE_SLACK_DEG = 30.0
@@ -54,14 +56,17 @@ def verify_benchmark(folder: str | Path, world: str | Path, records: int, seed: 
     """Check the claims of ``records`` records drawn over all splits; return how many records and claims were checked.
 
     Raises:
-        ArtifactError: no finished benchmark or world.
+        ArtifactError: no finished benchmark or world, or the benchmark is of another world.
         DataError: a claim does not hold (names the first, counts all).
     """
+    _check_world(folder, world)
     every = list(read_records(folder))
     chosen = np.random.default_rng(seed).permutation(len(every))[:records].tolist()
     wanted = [every[index] for index in chosen]
     pictures = sorted({picture for record in wanted for picture in (record.query_id, record.gallery_id)})
     seen = dict(_look(world, pictures))
+    if strange := [picture for picture in pictures if picture not in seen]:
+        raise DataError(f"pictures that are not of {world}: {len(strange)}; first", value=strange[0], fix=_OWN_WORLD)
     faults = [
         f"record {record.record_id}: {claim.what} {fault}"
         for record in wanted
@@ -71,6 +76,13 @@ def verify_benchmark(folder: str | Path, world: str | Path, records: int, seed: 
     if faults:
         raise DataError(f"{len(faults)} claims do not hold; first: {faults[0]}", fix="build the benchmark again")
     return len(wanted), sum(len(record.claims) for record in wanted)
+
+
+def _check_world(folder: str | Path, world: str | Path) -> None:
+    """Check that the benchmark was built from this world, as far as it says."""
+    made, own = asdict(read_world_config(world)), read_manifest(folder).config.get("world")
+    if own is not None and config_hash(own) != config_hash(made):
+        raise ArtifactError(f"{folder} was not built from the world {world}", fix=_OWN_WORLD)
 
 
 def _look(world: str | Path, pictures: Sequence[str]) -> Iterator[tuple[str, list[_Seen]]]:

@@ -22,7 +22,7 @@ from gleam_x.benchmark.schema import LANGUAGES, Claim
 
 __all__ = ["WORDING_VERSION", "claims_of", "explain", "lexicon"]
 
-WORDING_VERSION = "synthcity-1"
+WORDING_VERSION = "synthcity-2"
 """Changes whenever the same pair would get other words; stored in each record's provenance."""
 
 Lexicon = Mapping[str, Any]
@@ -79,7 +79,8 @@ def explain(pair: Pair, language: str, rng: np.random.Generator) -> str:
         _named(words, pair.named_tile, pair.count_tile, words["sides"], rng),
     )
     if pair.same_place:
-        compared = {"the": _join(words, [_the(words, mark) for mark in pair.named_query], "and")}
+        things = zip(pair.named_query, pair.count_query, strict=True)
+        compared = {"the": _join(words, [_the(words, mark, count) for mark, count in things], "and")}
     else:
         bare = [[_bare(words, mark) for mark in marks] for marks in (pair.named_query, pair.named_tile)]
         compared = {key: _join(words, nouns, "or") for key, nouns in zip("xy", bare, strict=True)}
@@ -122,35 +123,44 @@ def _named(
 
 def _one(words: Lexicon, mark: Landmark, count: int | None, rng: np.random.Generator) -> str:
     """Return "a pond", "two blue tennis courts", "一座教堂"."""
+    noun, measure = _noun(words, mark, count, rng), words["things"][mark.what].get("measure")
+    if measure:
+        return f"{words['numbers'][count or 1]}{measure}{noun}"
+    return f"{words['numbers'][count]} {noun}" if _is_many(count) else f"{_article(noun)} {noun}"
+
+
+def _is_many(count: int | None) -> bool:
+    return count is not None and count > 1
+
+
+def _article(word: str) -> str:
+    return "an" if word[0] in "aeiou" else "a"
+
+
+def _noun(words: Lexicon, mark: Landmark, count: int | None, rng: np.random.Generator | None = None) -> str:
+    """Return "pond", "blue tennis courts", "building with an orange roof"; without ``rng`` the first wording."""
     thing = words["things"][mark.what]
-    is_many = count is not None and count > 1
-    noun = _coloured(words, mark, thing.get("many", thing["bare"]) if is_many else thing["bare"], is_many, rng)
-    if "measure" in thing:
-        return f"{words['numbers'][count or 1]}{thing['measure']}{noun}"
-    if is_many:
-        return f"{words['numbers'][count]} {noun}"
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
-
-
-def _coloured(words: Lexicon, mark: Landmark, noun: str, is_many: bool, rng: np.random.Generator | None) -> str:
+    noun = str(thing.get("many", thing["bare"]) if _is_many(count) else thing["bare"])
     if not mark.colour:
         return noun
-    looks = words["looks"]["roof_many" if is_many and mark.part == "roof" else mark.part]
-    look = looks[0] if rng is None else _pick(rng, looks)
-    return str(look).format(colour=words["colours"][mark.colour], noun=noun)
+    looks = words["looks"]["roof_many" if _is_many(count) and mark.part == "roof" else mark.part]
+    look, colour = looks[0] if rng is None else _pick(rng, looks), words["colours"][mark.colour]
+    return str(look).format(a=_article(colour), colour=colour, noun=noun)
 
 
 def _bare(words: Lexicon, mark: Landmark) -> str:
-    return _coloured(words, mark, words["things"][mark.what]["bare"], is_many=False, rng=None)
+    return _noun(words, mark, None)
 
 
-def _the(words: Lexicon, mark: Landmark) -> str:
-    """Return "the pond", "这座教堂"."""
-    measure = words["things"][mark.what].get("measure")
-    return f"这{measure}{_bare(words, mark)}" if measure else f"the {_bare(words, mark)}"
+def _the(words: Lexicon, mark: Landmark, count: int | None) -> str:
+    """Return "the pond", "the two ponds", "这座教堂", "这两座教堂"."""
+    noun, measure = _noun(words, mark, count), words["things"][mark.what].get("measure")
+    number = words["numbers"][count] if _is_many(count) else ""
+    return f"这{number}{measure}{noun}" if measure else " ".join(filter(None, ("the", number, noun)))
 
 
 def _join(words: Lexicon, items: Sequence[str], last: str) -> str:
     if len(items) < 2:
         return "".join(items)
-    return words["lists"]["comma"].join(items[:-1]) + str(words["lists"][last]) + items[-1]
+    lists: Mapping[str, str] = words["lists"]
+    return f"{lists['comma'].join(items[:-1])}{lists[last]}{items[-1]}"
