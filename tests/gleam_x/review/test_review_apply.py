@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import datasets
 import pytest
+from gleam_common.artifacts import open_stage, read_manifest
 from gleam_common.errors import ArtifactError, ConfigError, DataError
+from gleam_x.benchmark.folder import KIND
 from gleam_x.benchmark.schema import Claim
 from gleam_x.cli import COMMANDS
 from gleam_x.review.adjudicate import disagreed, opinions
@@ -141,6 +143,22 @@ def test_the_report(benchmark, reviews, tmp_path, say):
     assert "| all | 1 | 2 | 1 | 1 |" in text
     assert r"- after: \| \*New\* \<b\>" in text
     assert "| test2 | judge | indeed dry |" in text
+
+
+def test_the_new_folder_is_a_benchmark_with_its_card(tmp_path, make, write, say):
+    say(tmp_path / "reviews", "ada", test0="accept", test1="reject")
+    folder = write(tmp_path / "made", make(4))
+    (folder / "README.md").write_text("# The card\n")
+    stage = open_stage(tmp_path / "stage", KIND, {"schema_version": 1, "seed": 5})
+    (tmp_path / "stage" / "manifest.json").rename(folder / "manifest.json")
+    apply_reviews(read_reviews(tmp_path / "reviews"), open_benchmark(folder), tmp_path / "out")
+    manifest = read_manifest(tmp_path / "out")
+    assert (manifest.kind, manifest.complete) == (stage.manifest.kind, True)
+    assert manifest.config | stage.manifest.config == manifest.config
+    assert set(manifest.files) == {"README.md", "revision.json", "revision.md", "data/test-00000-of-00001.parquet"}
+    card = (tmp_path / "out/README.md").read_text()
+    assert card.startswith("# The card\n")
+    assert "Pairs: 1 accept, 2 not reviewed, 1 reject." in card
 
 
 def test_blind_verdicts_are_compared_with_the_truth(benchmark, tmp_path, say):

@@ -137,6 +137,12 @@ def test_a_claim_lights_up_where_it_says(work, browser):
     browser.key("n")
     browser.wait(f"{AT} === '1'")
     assert browser.js(boxes) == [None, None]
+    heights = "[...document.querySelectorAll('.spot')].map(s => s.style.height)"
+    assert browser.js(heights) == ["33.3333%", "33.3333%"]
+    browser.key("n")
+    browser.wait(f"{AT} === '2'")
+    browser.key("j")
+    assert browser.js(heights) == ["100%", "33.3333%"], "a panorama has sides, but no top and bottom"
 
 
 def test_a_draft_is_there_after_a_reload(work, browser, said):
@@ -148,6 +154,15 @@ def test_a_draft_is_there_after_a_reload(work, browser, said):
     assert browser.js("document.querySelector('textarea').value").endswith("half a sen")
     browser.key("n", "f", "f", "f", "f", "f", "f")
     browser.wait(f"document.getElementById('filter').value === 'draft' && {AT} === '0'")
+
+
+def test_what_was_typed_is_there_after_going_on_and_back_at_once(work, browser):
+    work()
+    browser.key("e", " half", "Escape", "n")
+    browser.wait(f"{AT} === '1'")
+    browser.key("p")
+    browser.wait(f"{AT} === '0'")
+    assert browser.js("document.querySelector('textarea').value").endswith("half")
 
 
 def test_decide_and_type_right_after_each_other(work, browser, said):

@@ -9,9 +9,20 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from gleam_common.artifacts import Stage, config_hash, open_stage, sha256_file, write_atomic, write_json
+from gleam_common.artifacts import (
+    MANIFEST_NAME,
+    Stage,
+    config_hash,
+    open_stage,
+    read_manifest,
+    sha256_file,
+    write_atomic,
+    write_json,
+)
 
-from gleam_x.benchmark.schema import Record, record_of
+from gleam_x.benchmark.card import CARD_FILE
+from gleam_x.benchmark.folder import KIND
+from gleam_x.benchmark.schema import SCHEMA_VERSION, Record, record_of
 from gleam_x.review.adjudicate import Final, check_reviews, finals
 from gleam_x.review.changes import changes_of, markdown_of
 from gleam_x.review.source import PICTURES, Benchmark, data_files, open_benchmark
@@ -19,6 +30,11 @@ from gleam_x.review.store import Review
 
 __all__ = ["apply_reviews", "revised"]
 
+_CARD_SECTION = """
+## Reviewed by people
+
+Pairs: {counts}. Edits are applied and rejected pairs are left out; numbers above are from before. See `revision.md`.
+"""
 _STATUS = {"accept": "accepted", "edit": "edited"}
 
 
@@ -27,7 +43,8 @@ def apply_reviews(
 ) -> dict[str, Any]:
     """Write the revised benchmark and ``revision.md`` and ``revision.json``, and return the report.
 
-    Records that nobody reviewed stay as they are.
+    Records that nobody reviewed stay as they are. The new folder is a benchmark as the old one is: its manifest's
+    configuration is the old one with what was decided, its card the old one with a section about the review.
 
     Raises:
         DataError: reviews of another benchmark, or a disagreement that nobody decided.
@@ -37,7 +54,7 @@ def apply_reviews(
     final = finals(reviews, benchmark)
     report = changes_of(reviews, final, benchmark)
     files = data_files(benchmark.folder)
-    stage = open_stage(out, "reviewed-benchmark", _config(files, final), overwrite)
+    stage = open_stage(out, KIND, _config(benchmark.folder, files, final), overwrite)
     if stage.is_complete:
         stage.verify()
         return report
@@ -45,7 +62,7 @@ def apply_reviews(
     for file in files:
         _rewrite(file, stage.folder / "data" / file.name, final, rejected)
     open_benchmark(stage.folder)  # checks every record and picture of what was written
-    _finish(stage, files, report)
+    _finish(stage, benchmark.folder, files, report)
     return report
 
 
@@ -63,16 +80,22 @@ def revised(record: Record, final: Final) -> Record:
     return replace(record, explanation=explanation, claims=claims, provenance=provenance)
 
 
-def _config(files: list[Path], final: Mapping[str, Final]) -> dict[str, Any]:
-    """Return what the result depends on: the bytes of the benchmark and what was decided."""
+def _config(folder: Path, files: list[Path], final: Mapping[str, Final]) -> dict[str, Any]:
+    """Return what the result depends on: how the benchmark was made, its bytes, and what was decided."""
+    has_manifest = (folder / MANIFEST_NAME).is_file()
+    made = read_manifest(folder).config if has_manifest else {"schema_version": SCHEMA_VERSION}
     decided = {key: [asdict(one.review), one.reviewers] for key, one in sorted(final.items())}
-    return {"benchmark": {file.name: sha256_file(file) for file in files}, "decisions": config_hash(decided)}
+    reviewed = {file.name: sha256_file(file) for file in files}
+    return made | {"reviewed": reviewed, "decisions": config_hash(decided)}
 
 
 def _rewrite(file: Path, target: Path, final: Mapping[str, Final], rejected: set[str]) -> None:
     """Copy a file group by group, so that pictures never fill the memory."""
     parquet = pq.ParquetFile(file)
-    with write_atomic(target) as bytes_out, pq.ParquetWriter(bytes_out, parquet.schema_arrow) as writer:
+    with (
+        write_atomic(target) as bytes_out,
+        pq.ParquetWriter(bytes_out, parquet.schema_arrow, compression="zstd") as writer,
+    ):
         for group in range(parquet.num_row_groups):
             writer.write_table(_revised_rows(parquet.read_row_group(group), final, rejected))
 
@@ -92,8 +115,14 @@ def _revised_rows(table: pa.Table, final: Mapping[str, Final], rejected: set[str
     return kept_table.select(table.column_names).cast(table.schema)
 
 
-def _finish(stage: Stage, files: list[Path], report: dict[str, Any]) -> None:
+def _finish(stage: Stage, source: Path, files: list[Path], report: dict[str, Any]) -> None:
     write_json(stage.folder / "revision.json", report)
     with write_atomic(stage.folder / "revision.md") as file:
         file.write(markdown_of(report).encode())
-    stage.finish([*(f"data/{file.name}" for file in files), "revision.json", "revision.md"])
+    written = [*(f"data/{file.name}" for file in files), "revision.json", "revision.md"]
+    if (source / CARD_FILE).is_file():
+        counts = ", ".join(f"{count} {decision}" for decision, count in report["decisions"].items())
+        with write_atomic(stage.folder / CARD_FILE) as file:
+            file.write((source / CARD_FILE).read_bytes() + _CARD_SECTION.format(counts=counts).encode())
+        written.append(CARD_FILE)
+    stage.finish(written)

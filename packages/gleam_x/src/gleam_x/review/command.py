@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from gleam_common.commands import run_function
+from gleam_common.commands import Function, run_group
 from gleam_common.errors import ConfigError
 
 __all__ = ["agreement", "apply", "export_reviews", "import_reviews", "review_command", "serve"]
@@ -130,7 +130,7 @@ def apply(benchmark: Path, out: Path, reviews: Path = Path("reviews"), overwrite
     print(f"{out}: {report['pairs']} pairs ({counts}); what was changed: {out / 'revision.md'}")
 
 
-_COMMANDS: dict[str, tuple[Any, str, str]] = {
+_COMMANDS: dict[str, Function] = {
     "serve": (serve, "benchmark", "a local page to accept, edit, reject and comment"),
     "agreement": (agreement, "reviews", "how far annotators agree"),
     "apply": (apply, "benchmark", "a new benchmark with what was decided, and a report of what was changed"),
@@ -141,11 +141,4 @@ _COMMANDS: dict[str, tuple[Any, str, str]] = {
 
 def review_command(arguments: Sequence[str]) -> None:
     """``gleam-x review serve|export|import|agreement|apply ...``."""
-    if not arguments or arguments[0] in ("-h", "--help"):
-        rows = "\n".join(f"  {name:<9}  {text}" for name, (_, _, text) in _COMMANDS.items())
-        print(f"usage: gleam-x review COMMAND [OPTION ...]\n\nPeople look at the benchmark.\n\ncommands:\n{rows}")
-        return
-    if arguments[0] not in _COMMANDS:
-        raise ConfigError("unknown command of gleam-x review", value=arguments[0], allowed=list(_COMMANDS))
-    function, first, _ = _COMMANDS[arguments[0]]
-    run_function(function, f"gleam-x review {arguments[0]}", arguments[1:], first=first)
+    run_group("gleam-x review", "People look at the benchmark.", _COMMANDS, arguments)
