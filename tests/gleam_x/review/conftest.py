@@ -234,8 +234,8 @@ def serve():
     servers.stop()
 
 
-@pytest.fixture
-def say(benchmark):
+@pytest.fixture(scope="session")
+def say():
     """Write reviews of whole test pairs: ``say(folder, "ada", test0="accept", test1={"zh": "新"}, comment="why")``."""
     records = make_records(4)
 

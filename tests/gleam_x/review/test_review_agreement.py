@@ -12,10 +12,10 @@ from gleam_x.review.command import review_command
 from gleam_x.review.store import ADJUDICATION, read_reviews
 
 
-@pytest.fixture
-def reviews(tmp_path, say):
+@pytest.fixture(scope="module")
+def reviews(tmp_path_factory, say):
     """Decisions as numbers, ada, bo, cy: 0 0 -, 1 2 1, 2 2 2, 0 1 -. The final decisions do not count."""
-    folder = tmp_path / "reviews"
+    folder = tmp_path_factory.mktemp("reviews")
     say(
         folder,
         "ada",
@@ -39,11 +39,15 @@ def reviews(tmp_path, say):
     return folder
 
 
+@pytest.fixture(scope="module")
+def result(reviews):
+    return agreement_of(read_reviews(reviews))
+
+
 ROWS = [(0, 0, None), (1, 2, 1), (2, 2, 2), (0, 1, None)]
 
 
-def test_measures_are_those_of_the_pairs(reviews):
-    result = agreement_of(read_reviews(reviews))
+def test_measures_are_those_of_the_pairs(result):
     values = {row["measure"]: (row["value"], row["pairs"]) for row in result["decision"]}
     assert values["raw agreement"] == (pytest.approx((1 + 1 / 3 + 1 + 0) / 4), 4)
     assert values["Krippendorff's alpha"] == (pytest.approx(krippendorff_alpha(ROWS)), 4)
@@ -55,14 +59,14 @@ def test_measures_are_those_of_the_pairs(reviews):
     assert all(row["low"] <= row["value"] <= row["high"] for row in result["decision"] if row["value"] is not None)
 
 
-def test_own_verdicts_are_a_question_of_their_own(reviews):
-    values = {row["measure"]: row["value"] for row in agreement_of(read_reviews(reviews))["own_verdict"]}
+def test_own_verdicts_are_a_question_of_their_own(result):
+    values = {row["measure"]: row["value"] for row in result["own_verdict"]}
     assert values["raw agreement"] == pytest.approx(0.5)
     assert values["Fleiss' kappa, all 3"] is None
 
 
-def test_people_are_described(reviews):
-    about = agreement_of(read_reviews(reviews))["annotators"]
+def test_people_are_described(result):
+    about = result["annotators"]
     assert about["ada"] == {"pairs": 4, "accept": 2, "edit": 1, "reject": 1, "median_seconds": 7.5}
     assert list(about) == ["ada", "bo", "cy"]
 
