@@ -17,7 +17,16 @@ from gleam_common.errors import ArtifactError, DataError
 from gleam_x.benchmark.landmarks import Landmark, is_the_kind
 from gleam_x.benchmark.schema import SCHEMA_VERSION, Claim, Provenance, Record, check_records, record_of
 
-__all__ = ["KIND", "SPLITS", "data_file", "open_benchmark", "read_records", "read_rows", "write_split"]
+__all__ = [
+    "KIND",
+    "SPLITS",
+    "check_benchmark",
+    "data_file",
+    "open_benchmark",
+    "read_records",
+    "read_rows",
+    "write_split",
+]
 
 KIND = "gleam-x-benchmark"
 SPLITS = ("train", "validation", "test")
@@ -127,6 +136,25 @@ def _table(path: Path) -> Any:
     except (pa.ArrowInvalid, OSError) as error:
         raise ArtifactError(f"{path} is missing or broken ({error})", fix="build the benchmark again") from error
     return InMemoryTable(table.cast(_features().arrow_schema))
+
+
+def check_benchmark(folder: str | Path) -> list[Record]:
+    """Check every row of a finished benchmark as it was checked when it was written, and all splits together; return
+    the records.
+
+    Raises:
+        ArtifactError: no finished benchmark of this version.
+        DataError: names the first record that is wrong and counts the others.
+    """
+    open_benchmark(folder)
+    every: list[Record] = []
+    for split in SPLITS:
+        rows = list(read_rows(folder, split))
+        records = [record_of(row) for row in rows]
+        _check_extras(records, rows)
+        every += records
+    check_records(every)
+    return every
 
 
 def read_records(folder: str | Path, split: str | None = None) -> Iterator[Record]:

@@ -23,7 +23,7 @@ from gleam_common.synthcity.picture import Picture
 from gleam_common.synthcity.world import plan_world, shots_of
 from gleam_common.views import View
 
-from gleam_x.benchmark.folder import read_records
+from gleam_x.benchmark.folder import check_benchmark
 from gleam_x.benchmark.schema import Claim
 from gleam_x.benchmark.vocabulary import COARSE_COLOUR, COMPASS_SIDES, look_alike
 
@@ -57,10 +57,10 @@ def verify_benchmark(folder: str | Path, world: str | Path, records: int, seed: 
 
     Raises:
         ArtifactError: no finished benchmark or world, or the benchmark is of another world.
-        DataError: a claim does not hold (names the first, counts all).
+        DataError: a record is broken, or a claim does not hold (names the first, counts all).
     """
     _check_world(folder, world)
-    every = list(read_records(folder))
+    every = check_benchmark(folder)
     chosen = np.random.default_rng(seed).permutation(len(every))[:records].tolist()
     wanted = [every[index] for index in chosen]
     pictures = sorted({picture for record in wanted for picture in (record.query_id, record.gallery_id)})
