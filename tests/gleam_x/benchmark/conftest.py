@@ -32,7 +32,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def benchmark(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """160 records of that world. Do not write into it."""
     out = tmp_path_factory.mktemp("benchmark") / "b"
-    return build_benchmark(world, out, BenchmarkConfig(seed=2, records=160), facts_similarity, "facts")
+    return build_benchmark(world, out, BenchmarkConfig(seed=2, records=160), facts_similarity, "what the pictures show")
 
 
 @pytest.fixture(scope="session")

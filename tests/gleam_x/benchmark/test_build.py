@@ -21,6 +21,7 @@ from gleam_x.benchmark.naming import choose_named
 from gleam_x.benchmark.pairs import facts_similarity
 from gleam_x.benchmark.schema import NEGATIVE_KINDS, Record
 
+NAME = "what the pictures show"
 CONFIG = BenchmarkConfig(seed=2, records=160)
 _SHARES = {"train": 112, "validation": 16, "test": 32}
 
@@ -36,16 +37,16 @@ def digests(folder: Path) -> dict[str, str]:
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(
     world: Path, benchmark: Path, tmp_path: Path
 ) -> None:
-    again = build_benchmark(world, tmp_path / "again", CONFIG, facts_similarity, "facts")
+    again = build_benchmark(world, tmp_path / "again", CONFIG, facts_similarity, NAME)
     assert digests(again) == digests(benchmark)
-    other = build_benchmark(world, tmp_path / "b", BenchmarkConfig(seed=6, records=160), facts_similarity, "facts")
+    other = build_benchmark(world, tmp_path / "b", BenchmarkConfig(seed=6, records=160), facts_similarity, NAME)
     for name in digests(benchmark):
         assert digests(other)[name] != digests(benchmark)[name], name
 
 
 def test_a_finished_benchmark_is_kept(world: Path, benchmark: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "make_pool", lambda *_: pytest.fail("built again"))
-    assert build_benchmark(world, benchmark, CONFIG, facts_similarity, "facts") == benchmark
+    assert build_benchmark(world, benchmark, CONFIG, facts_similarity, NAME) == benchmark
 
 
 @pytest.mark.parametrize("split", SPLITS)

@@ -123,16 +123,21 @@ def _take(pools: dict[str, list[Pool]], config: BenchmarkConfig) -> dict[str, li
     couples = config.records // _PER_COUPLE
     wanted = {split: round(couples * share) for split, share in _SHARES.items()}
     wanted["train"] = couples - wanted["validation"] - wanted["test"]
-    taken: dict[str, list[Pair]] = {}
-    for split, count in wanted.items():
-        each = [(count + len(QUERY_VIEWS) - 1 - index) // len(QUERY_VIEWS) for index in range(len(QUERY_VIEWS))]
-        turns = [sum(each[:index]) for index in range(len(each))]  # one view's kinds go on where the last one's ended
-        needs = list(zip(pools[split], each, turns, strict=True))
-        enough = min((pool.most(turn) / need for pool, need, turn in needs if need), default=1.0)
-        if enough < 1:
-            raise _too_few(split, config.records, int(couples * enough) * _PER_COUPLE)
-        taken[split] = [pair for pool, need, turn in needs for pair in pool.take(need, turn)]
-    return taken
+    needs = {split: _needs(pools[split], count) for split, count in wanted.items()}
+    enough = {split: min(pool.most(turn) / need for pool, need, turn in needs[split]) for split in needs}
+    scarce = min(enough, key=lambda split: enough[split])
+    if enough[scarce] < 1:
+        raise _too_few(scarce, config.records, int(couples * enough[scarce]) * _PER_COUPLE)
+    return {split: [pair for pool, need, turn in needs[split] for pair in pool.take(need, turn)] for split in needs}
+
+
+def _needs(pools: Sequence[Pool], couples: int) -> list[tuple[Pool, int, int]]:
+    """Share couples out over the views; return each pool that gives some, how many, and the turn of kinds it begins
+    with: one view's kinds go on where the last one's ended.
+    """
+    views = len(pools)
+    each = [(couples + views - 1 - index) // views for index in range(views)]
+    return [(pool, need, sum(each[:index])) for index, (pool, need) in enumerate(zip(pools, each, strict=True)) if need]
 
 
 def _too_few(split: str, records: int, most: int) -> DataError:

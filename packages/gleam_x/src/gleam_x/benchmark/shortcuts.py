@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -130,9 +131,13 @@ def _words(text: str) -> npt.NDArray[np.float32]:
     counts[-1] = len(text)
     for size in range(1, 6):
         for start in range(len(text) - size + 1):
-            gram = text[start : start + size].encode()
-            counts[int.from_bytes(blake2b(gram, digest_size=4).digest()) % _BUCKETS] += 1
+            counts[_bucket(text[start : start + size])] += 1
     return counts
+
+
+@lru_cache(maxsize=1 << 20)
+def _bucket(gram: str) -> int:
+    return int.from_bytes(blake2b(gram.encode(), digest_size=4).digest()) % _BUCKETS
 
 
 def _colours(picture: Mapping[str, bytes]) -> npt.NDArray[np.float32]:
