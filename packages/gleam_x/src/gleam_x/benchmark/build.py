@@ -78,21 +78,9 @@ def build_benchmark(
         DataError: the world has too few places for so many records, or the benchmark has a shortcut.
     """
     world, out = Path(world), Path(out)
-    catalog, made = Catalog.read(world), read_world_config(world)
+    catalog = Catalog.read(world)
     shows = read_landmarks(catalog)
-    stage = open_stage(
-        out,
-        KIND,
-        {
-            **asdict(config),
-            "world": asdict(made),
-            "facts_sha256": sha256_file(world / FACTS_FILE),
-            "negatives_from": similarity_name,
-            "wording_version": WORDING_VERSION,
-            "schema_version": SCHEMA_VERSION,
-        },
-        overwrite,
-    )
+    stage = open_stage(out, KIND, _made_from(world, config, similarity_name), overwrite)
     if stage.is_complete:
         return out
     pools = _pools(catalog, shows, config, similarity)
@@ -105,6 +93,18 @@ def build_benchmark(
     write_card(out, stage.manifest.config, records, shortcuts_table(shortcuts))
     stage.finish([CARD_FILE, *(data_file(split) for split in SPLITS)])
     return out
+
+
+def _made_from(world: Path, config: BenchmarkConfig, similarity_name: str) -> dict[str, Any]:
+    """Return all that decides the benchmark's bytes, for its manifest."""
+    return {
+        **asdict(config),
+        "world": asdict(read_world_config(world)),
+        "facts_sha256": sha256_file(world / FACTS_FILE),
+        "negatives_from": similarity_name,
+        "wording_version": WORDING_VERSION,
+        "schema_version": SCHEMA_VERSION,
+    }
 
 
 def _pools(
