@@ -10,6 +10,7 @@ ABOUT = "GLEAM-X: says whether two pictures show the same place, and why."
 
 COMMANDS: dict[str, Command] = {
     "annotate": ("gleam_x.teachers.command:annotate_command", "let teachers explain pairs of a catalog"),
+    "base": ("gleam_x.base.command:base_command", "train the small model that stands in for one from the hub"),
     "benchmark": ("gleam_x.benchmark.command:benchmark_command", "make and verify the bilingual benchmark"),
     "review": ("gleam_x.review.command:review_command", "people look at the benchmark: serve, agreement, apply ..."),
 }

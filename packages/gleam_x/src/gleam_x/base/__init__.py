@@ -1,0 +1,1 @@
+"""The offline base: a small Qwen2.5-VL that learns to see and to compare on SynthCity, where no hub can be reached."""

@@ -1,0 +1,196 @@
+"""build_base: a world in, a small Qwen2.5-VL out that sees and compares; cached, and each half is done once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from gleam_common.artifacts import MANIFEST_NAME, Stage, open_stage, sha256_file, write_atomic, write_json
+from gleam_common.catalog import Catalog
+from gleam_common.errors import ConfigError
+from gleam_common.synthcity.build import FACTS_FILE
+from gleam_common.synthcity.camera import SIZES_PX
+from gleam_common.views import View
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+from safetensors.torch import load_file, save
+from torch.utils.data import DataLoader, Dataset
+
+from gleam_x.architecture import PRESETS, TinySpec, build_model, build_processor, save_base
+from gleam_x.base.comparisons import Comparison, ComparisonBatches, draw_comparisons
+from gleam_x.base.language import Comparer
+from gleam_x.base.sights import Sight, read_sights
+from gleam_x.base.tower import SightBatches, Tower, one_frame_patches
+from gleam_x.benchmark.schema import LANGUAGES
+from gleam_x.collate import Collator
+from gleam_x.pixel_budget import PixelBudget, picture_grid
+from gleam_x.tokenizer import train_tokenizer
+
+__all__ = ["PREPARATION_FILE", "BaseConfig", "build_base"]
+
+KIND = "gleam-x base"
+PREPARATION_FILE = "gleam_preparation.json"
+"""What is done to a picture before the processor sees it; absent for models from the hub."""
+
+_TOWER_FILE = "tower.safetensors"
+_PATCH_PX, _TOKEN_PX = 14, 28
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseConfig:
+    """How the offline base is trained.
+
+    Attributes:
+        seed: of weights and draws.
+        size: of the language model and tower: a preset of ``architecture.PRESETS``.
+        max_pixels: of a picture.
+        merges: of the tokenizer.
+        draws: of pairs over the train places.
+        tower_steps: batches of the tower on each process.
+        tower_per_view: pictures of each of the five views in them.
+        tower_lr: peak learning rate.
+        steps: batches of comparisons on each process.
+        batch_size: of them.
+        lr: peak learning rate of the language model.
+        fine_lr: of the tower meanwhile.
+        verdict_weight: of the verdict in the loss, 0 to 1.
+        processes: on CPU cores; 1 trains in this process.
+
+    Raises:
+        ConfigError: for an unknown size or no process.
+    """
+
+    seed: int = 1
+    size: str = "small"
+    max_pixels: int = 112 * 112
+    merges: int = 1600
+    draws: int = 3
+    tower_steps: int = 1300
+    tower_per_view: int = 8
+    tower_lr: float = 2e-3
+    steps: int = 750
+    batch_size: int = 16
+    lr: float = 1.5e-3
+    fine_lr: float = 3e-4
+    verdict_weight: float = 0.5
+    processes: int = 2
+
+    def __post_init__(self) -> None:
+        if self.size not in PRESETS:
+            raise ConfigError("unknown size of the base", value=self.size, allowed=PRESETS)
+        if self.processes < 1:
+            raise ConfigError("processes that train the base", value=self.processes, allowed="1 or more")
+
+    @property
+    def spec(self) -> TinySpec:
+        """Sizes of the model."""
+        return PRESETS[self.size]
+
+
+def build_base(world: str | Path, out: str | Path, config: BaseConfig, overwrite: bool = False) -> Path:
+    """Train the offline base on the train places of a SynthCity world, or find it finished; return ``out``.
+
+    With several processes every one of them runs this function: Lightning starts the others with the same command line.
+
+    Args:
+        world: a finished world.
+        out: new or empty, or begun or finished with the same configuration.
+        config: how.
+        overwrite: empty ``out`` first if it holds a base of another configuration.
+
+    Raises:
+        ArtifactError: ``out`` holds something else.
+        DataError: the world lacks pictures or facts.
+    """
+    world, out = Path(world), Path(out)
+    stage = None
+    if _rank() == 0:
+        stage = open_stage(out, KIND, {**asdict(config), "facts_sha256": sha256_file(world / FACTS_FILE)}, overwrite)
+        if stage.is_complete:
+            return out
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // config.processes))
+    lightning.seed_everything(config.seed, verbose=False)
+    catalog = Catalog.read(world)
+    comparisons = draw_comparisons(catalog, config.draws, config.seed)
+    texts = [item.reasons[language] for item in comparisons for language in LANGUAGES]
+    tokenizer = train_tokenizer(texts[:: max(1, len(texts) // 8000)], config.merges)
+    processor = build_processor(tokenizer, PixelBudget(max_pixels=config.max_pixels))
+    model = build_model(config.spec, tokenizer, config.seed)
+    sights = read_sights(catalog, ["train"], _sizes(processor), _TOKEN_PX)
+    _teach_tower(model, processor, sights, config, out)
+    _teach_comparing(model, processor, sights, comparisons, config)
+    if stage is not None:
+        _finish(stage, model, processor)
+    return out
+
+
+def _rank() -> int:
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")))
+
+
+def _sizes(processor: Any) -> dict[View, tuple[int, int]]:
+    """Return (height, width) in pixels at which the model sees each view of a world."""
+    sizes = {}
+    for view, (width, height) in SIZES_PX.items():
+        down, across = picture_grid(processor.image_processor, height, width)
+        sizes[view] = (down * _PATCH_PX, across * _PATCH_PX)
+    return sizes
+
+
+def _teach_tower(model: Any, processor: Any, sights: list[Sight], config: BaseConfig, out: Path) -> None:
+    visual = model.model.visual
+    if (out / _TOWER_FILE).is_file():
+        visual.load_state_dict(load_file(out / _TOWER_FILE))
+        return
+    images = processor.image_processor
+    tower = Tower(visual, images.image_mean, images.image_std, config.tower_lr, config.tower_steps)
+
+    def batches(rank: int) -> Dataset[Any]:
+        return SightBatches(sights, config.tower_steps, config.tower_per_view, _TOKEN_PX, config.seed, rank)
+
+    with one_frame_patches(visual):
+        _fit(tower, batches, config.tower_steps, config.processes)
+    if _rank() == 0:
+        state = {name: value.detach().cpu().contiguous() for name, value in sorted(visual.state_dict().items())}
+        with write_atomic(out / _TOWER_FILE) as file:
+            file.write(save(state))
+
+
+def _teach_comparing(
+    model: Any, processor: Any, sights: list[Sight], comparisons: list[Comparison], config: BaseConfig
+) -> None:
+    by_id = {sight.picture_id: sight for sight in sights}
+    collator = Collator(processor)
+    comparer = Comparer(model, config.lr, config.fine_lr, config.verdict_weight, config.steps)
+
+    def batches(rank: int) -> Dataset[Any]:
+        return ComparisonBatches(
+            comparisons, by_id, collator, steps=config.steps, batch_size=config.batch_size, seed=config.seed, rank=rank
+        )
+
+    _fit(comparer, batches, config.steps, config.processes)
+
+
+def _fit(module: lightning.LightningModule, batches: Callable[[int], Dataset[Any]], steps: int, processes: int) -> None:
+    strategy = (
+        SingleDeviceStrategy(device="cpu")
+        if processes == 1
+        else DDPStrategy(process_group_backend="gloo", gradient_as_bucket_view=True)
+    )
+    trainer = lightning.Trainer(
+        accelerator="cpu", devices=processes, strategy=strategy, max_steps=steps, logger=False, gradient_clip_val=1.0,
+        enable_checkpointing=False, enable_model_summary=False, use_distributed_sampler=False,
+    )  # fmt: skip
+    trainer.fit(module, DataLoader(batches(_rank()), batch_size=None))
+
+
+def _finish(stage: Stage, model: Any, processor: Any) -> None:
+    save_base(stage.folder, model.eval(), processor)
+    write_json(stage.folder / PREPARATION_FILE, {"even_channels": True})
+    stage.finish(
+        sorted(path.name for path in stage.folder.iterdir() if path.is_file() and path.name != "manifest.json")
+    )

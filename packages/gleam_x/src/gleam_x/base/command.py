@@ -1,0 +1,52 @@
+"""``gleam-x base``: train the small offline base."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gleam_common.commands import run_function
+
+__all__ = ["base", "base_command"]
+
+
+def base(
+    out: Path = Path("data/x-base"),
+    world: Path = Path("data/synthcity"),
+    size: str = "small",
+    seed: int = 1,
+    tower_steps: int = 1300,
+    steps: int = 750,
+    processes: int = 2,
+    overwrite: bool = False,
+) -> None:
+    """Train a small Qwen2.5-VL with a tokenizer of its own on a SynthCity world, to be used where no hub is.
+
+    First its vision tower learns what is under each of its tokens, then the whole model learns to compare pictures of
+    the train places. Finished, it is kept; a killed run goes on after the tower if that was done.
+
+    Args:
+        out: folder of the base, as `from_pretrained` reads it.
+        world: a finished world; the default world is made there when there is nothing.
+        size: nano (0.2 M parameters, for tests), small (2.5 M) or medium (7 M).
+        seed: of weights and draws.
+        tower_steps: batches of the tower on each process.
+        steps: batches of comparisons on each process.
+        processes: on CPU cores.
+        overwrite: empty OUT first if it holds a base trained otherwise.
+    """
+    from gleam_common.synthcity.build import build_world
+    from gleam_common.synthcity.world import WorldConfig
+
+    from gleam_x.base.build import BaseConfig, build_base
+
+    config = BaseConfig(size=size, seed=seed, tower_steps=tower_steps, steps=steps, processes=processes)
+    if not world.exists():
+        build_world(WorldConfig(), world)
+    build_base(world, out, config, overwrite)
+    print(f"base: {out}")
+
+
+def base_command(arguments: Sequence[str]) -> None:
+    """Run :func:`base` with ``arguments``."""
+    run_function(base, "gleam-x base", arguments)

@@ -1,0 +1,155 @@
+"""Teaching the vision tower to see before the language model looks: what is under each of its tokens.
+
+Real vision-language models start from a tower that was trained on pictures and words; this is its small stand-in. A
+token learns which kinds of things and which colours of roofs its square shows, from the boxes of SynthCity's facts.
+
+Axes: P patches, D values of a patch, T tokens of all pictures, L looks, N pictures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import lightning
+import numpy as np
+import numpy.typing as npt
+import torch
+from gleam_common.views import View
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, linear
+from torch.utils.data import Dataset
+from typing_extensions import override
+
+from gleam_x.base.sights import LOOKS, Sight
+
+__all__ = ["SightBatches", "Tower", "one_frame_patches", "patch_rows", "turned", "warm_cosine"]
+
+Batch = dict[str, Tensor]
+_PATCH, _MERGE = 14, 2
+
+
+def patch_rows(picture_HWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return the patches of a picture as rows (P, 3 * 14 * 14) in Qwen-VL's order, squares of 2 x 2 together."""
+    height, width, _ = picture_HWC.shape
+    down, across = height // (_PATCH * _MERGE), width // (_PATCH * _MERGE)
+    cut = picture_HWC.reshape(down, _MERGE, _PATCH, across, _MERGE, _PATCH, 3)
+    return np.ascontiguousarray(cut.transpose(0, 3, 1, 4, 6, 2, 5)).reshape(-1, 3 * _PATCH * _PATCH)
+
+
+def turned(sight: Sight, side_px: int, rng: np.random.Generator) -> Sight:
+    """Return a sight mirrored, and for views from straight above turned by quarters, with its looks alike."""
+    picture, looks = sight.picture_HWC, sight.looks_TL
+    rows, columns = picture.shape[0] // side_px, picture.shape[1] // side_px
+    looks = looks.reshape(rows, columns, -1)
+    if rng.random() < 0.5:
+        picture, looks = picture[:, ::-1], looks[:, ::-1]
+    if sight.view in (View.SATELLITE, View.MAP):
+        quarters = int(rng.integers(4))
+        picture, looks = np.rot90(picture, quarters), np.rot90(looks, quarters)
+    return Sight(
+        picture_id=sight.picture_id,
+        view=sight.view,
+        picture_HWC=np.ascontiguousarray(picture),
+        looks_TL=np.ascontiguousarray(looks).reshape(rows * columns, -1),
+    )
+
+
+class SightBatches(Dataset[Batch]):
+    """Batch number ``step``, a function of (seed, step, rank) alone: as many pictures of each view.
+
+    Args:
+        sights: to draw from.
+        steps: how many batches there are.
+        per_view: pictures of each view in a batch.
+        side_px: side of a token's square.
+        seed: of the draw.
+        rank: of this process.
+    """
+
+    def __init__(self, sights: Sequence[Sight], steps: int, per_view: int, side_px: int, seed: int, rank: int) -> None:
+        self._by_view = [[sight for sight in sights if sight.view is view] for view in View]
+        self._steps, self._per_view, self._side_px, self._key = steps, per_view, side_px, (seed, rank)
+
+    def __len__(self) -> int:
+        return self._steps
+
+    @override
+    def __getitem__(self, step: int) -> Batch:
+        rng = np.random.default_rng([*self._key, step])
+        drawn = [
+            turned(sights[int(index)], self._side_px, rng)
+            for sights in self._by_view
+            for index in rng.integers(len(sights), size=self._per_view)
+        ]
+        patches = np.concatenate([patch_rows(sight.picture_HWC) for sight in drawn])
+        grid = [(1, sight.picture_HWC.shape[0] // _PATCH, sight.picture_HWC.shape[1] // _PATCH) for sight in drawn]
+        return {
+            "patches": torch.from_numpy(patches),
+            "grid": torch.tensor(grid),
+            "looks": torch.from_numpy(np.concatenate([sight.looks_TL for sight in drawn])),
+        }
+
+
+class Tower(lightning.LightningModule):
+    """The vision tower with a linear head for looks.
+
+    Args:
+        visual: Qwen2.5-VL's ``model.visual``; its merger's output is what the language model will read.
+        mean: of the processor's channels.
+        std: likewise.
+        lr: peak learning rate.
+        steps: of the training, for the schedule.
+    """
+
+    def __init__(self, visual: Any, mean: Sequence[float], std: Sequence[float], lr: float, steps: int) -> None:
+        super().__init__()
+        self.visual, self._lr, self._steps = visual.train(), lr, steps
+        self.head = nn.Linear(visual.config.out_hidden_size, len(LOOKS))
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(3, 1), persistent=False)
+
+    @override
+    def forward(self, patches_PD: Tensor, grid_N3: Tensor) -> Tensor:
+        """Return logits of looks (T, L) of uint8 patches."""
+        values = ((patches_PD.float() / 255).view(len(patches_PD), 3, -1) - self.mean) / self.std
+        return torch.as_tensor(self.head(self.visual(values.flatten(1), grid_thw=grid_N3).pooler_output))
+
+    @override
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        logits_TL = self(batch["patches"], batch["grid"])
+        loss = binary_cross_entropy_with_logits(logits_TL, batch["looks"], reduction="none").sum(dim=1).mean()
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+    @override
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.AdamW(self.parameters(), lr=self._lr, weight_decay=0.05, betas=(0.9, 0.98))
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warm_cosine(step, self._steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+@contextmanager
+def one_frame_patches(visual: Any) -> Iterator[None]:
+    """Let a tower take patches of one frame: a picture stands twice in what it usually takes, and costs twice.
+
+    The result is the same: the weights of both frames are added first.
+    """
+    embed = visual.patch_embed
+    usual = embed.forward
+
+    def once(rows_PD: Tensor) -> Tensor:
+        return linear(rows_PD, embed.proj.weight.sum(dim=2).flatten(1))
+
+    embed.forward = once
+    try:
+        yield
+    finally:
+        embed.forward = usual
+
+
+def warm_cosine(step: int, steps: int, warmup: int = 100) -> float:
+    """Return the share of the peak learning rate at ``step`` of ``steps``."""
+    return min(1.0, (step + 1) / warmup) * (0.5 * (1.0 + math.cos(math.pi * min(1.0, step / steps))) + 0.01)
