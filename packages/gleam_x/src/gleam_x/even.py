@@ -19,4 +19,5 @@ def even_channels(picture_HWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """
     values = picture_HWC.astype(np.float32)
     mean, spread = values.mean(axis=(0, 1)), np.maximum(values.std(axis=(0, 1)), _LEAST_SPREAD)
-    return np.clip((values - mean) * (_SPREAD / spread) + _MEAN + 0.5, 0, 255).astype(np.uint8)
+    evened = np.clip((values - mean) * (_SPREAD / spread) + _MEAN + 0.5, 0, 255)
+    return np.asarray(evened, dtype=np.uint8)

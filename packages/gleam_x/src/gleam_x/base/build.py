@@ -191,6 +191,4 @@ def _fit(module: lightning.LightningModule, batches: Callable[[int], Dataset[Any
 def _finish(stage: Stage, model: Any, processor: Any) -> None:
     save_base(stage.folder, model.eval(), processor)
     write_json(stage.folder / PREPARATION_FILE, {"even_channels": True})
-    stage.finish(
-        sorted(path.name for path in stage.folder.iterdir() if path.is_file() and path.name != "manifest.json")
-    )
+    stage.finish(path.name for path in stage.folder.iterdir() if path.is_file() and path.name != MANIFEST_NAME)

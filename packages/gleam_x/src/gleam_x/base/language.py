@@ -6,7 +6,7 @@ from typing import Any
 
 import lightning
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from typing_extensions import override
 
 from gleam_x.base.tower import warm_cosine
@@ -44,7 +44,8 @@ class Comparer(lightning.LightningModule):
 
     @override
     def configure_optimizers(self) -> Any:
-        tower, rest = [], []
+        tower: list[nn.Parameter] = []
+        rest: list[nn.Parameter] = []
         for name, weight in self.model.named_parameters():
             (tower if ".visual." in name and ".merger." not in name else rest).append(weight)
         groups = [{"params": rest, "lr": self._lr}, {"params": tower, "lr": self._tower_lr}]

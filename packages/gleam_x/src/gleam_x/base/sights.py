@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
-from gleam_common.catalog import Catalog
+from gleam_common.catalog import Catalog, Which
 from gleam_common.images import load_array
 from gleam_common.progress import progress
 from gleam_common.synthcity.build import FACTS_FILE
@@ -75,9 +75,10 @@ def read_sights(
     facts: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for fact in pq.read_table(world.root / FACTS_FILE).to_pylist():
         facts[fact["picture_id"]].append(fact)
+    tables: tuple[tuple[Which, list[str]], ...] = (("gallery", world.gallery_ids), ("queries", world.query_ids))
     jobs = [
         (world.picture_path(which, row), picture_id, View(view))
-        for which, ids in (("gallery", world.gallery_ids), ("queries", world.query_ids))
+        for which, ids in tables
         for row, (picture_id, view, split) in enumerate(
             zip(ids, world.column("view", which), world.column("split", which), strict=True)
         )

@@ -108,6 +108,8 @@ class Tower(lightning.LightningModule):
         super().__init__()
         self.visual, self._lr, self._steps = visual.train(), lr, steps
         self.head = nn.Linear(visual.config.out_hidden_size, len(LOOKS))
+        self.mean: Tensor
+        self.std: Tensor
         self.register_buffer("mean", torch.tensor(mean).view(3, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1), persistent=False)
 
