@@ -38,7 +38,8 @@ def _metric(name: str, language: str) -> Any:
     if language not in _CHRF_WORDS:
         raise ConfigError("language of a text score", value=language, allowed=_CHRF_WORDS)
     try:
-        from sacrebleu.metrics import BLEU, CHRF
+        from sacrebleu.metrics.bleu import BLEU
+        from sacrebleu.metrics.chrf import CHRF
     except ImportError:
         raise ConfigError("text scores need sacrebleu", fix="pip install gleam-x") from None
     if name == "chrf":
