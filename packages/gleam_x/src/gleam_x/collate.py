@@ -20,6 +20,7 @@ from gleam_common.errors import ConfigError, DataError
 from PIL import Image
 from torch import Tensor
 
+from gleam_x.even import even_channels, is_even
 from gleam_x.pixel_budget import PixelBudget, budget_of, check_grids, check_shape, picture_grid
 from gleam_x.prompts import Prompt, Target, build_messages
 
@@ -97,6 +98,7 @@ class Collator:
             raise ConfigError("unknown padding side", value=padding, allowed=("left", "right"))
         self.processor, self.padding, self.max_tokens = processor, padding, max_tokens
         self.budget = budget or budget_of(processor.image_processor)
+        self._is_even = is_even(processor)
         tokenizer = processor.tokenizer
         self.image_id = int(tokenizer.convert_tokens_to_ids("<|image_pad|>"))
         self.end_id = int(tokenizer.convert_tokens_to_ids("<|im_end|>"))
@@ -133,13 +135,17 @@ class Collator:
 
     def _pictures(self, samples: Sequence[Sample]) -> tuple[Tensor, Tensor]:
         pictures = [
-            _readable(picture, f"picture {place} of sample {sample.name or number}")
+            self._prepared(picture, f"picture {place} of sample {sample.name or number}")
             for number, sample in enumerate(samples)
             for place, picture in enumerate(sample.pictures())
         ]
         made = self.processor.image_processor(images=pictures, input_data_format="channels_last", return_tensors="pt")
         check_grids(made["image_grid_thw"], self.processor.image_processor, self.budget)
         return made["pixel_values"], made["image_grid_thw"]
+
+    def _prepared(self, picture: Picture, where: str) -> Picture:
+        readable = _readable(picture, where)
+        return even_channels(np.asarray(readable)) if self._is_even else readable
 
     def _question(self, prompt: Prompt) -> list[list[int]]:
         """Return the tokens before, between and behind the two picture places; the same for all samples of a prompt."""

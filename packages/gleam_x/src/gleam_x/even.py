@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+from gleam_common.artifacts import read_json, write_json
 
-__all__ = ["even_channels"]
+__all__ = ["PREPARATION_FILE", "even_channels", "is_even", "read_preparation", "write_preparation"]
+
+PREPARATION_FILE = "gleam_preparation.json"
+"""Stands in a base's folder and says what is done to a picture before the processor sees it; the hub's have none."""
 
 _MEAN, _SPREAD = 122.0, 64.0
 _LEAST_SPREAD = 12.0
@@ -21,3 +28,19 @@ def even_channels(picture_HWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     mean, spread = values.mean(axis=(0, 1)), np.maximum(values.std(axis=(0, 1)), _LEAST_SPREAD)
     evened = np.clip((values - mean) * (_SPREAD / spread) + _MEAN + 0.5, 0, 255)
     return np.asarray(evened, dtype=np.uint8)
+
+
+def write_preparation(folder: Path) -> None:
+    """Say in a base's folder that it sees pictures with evened channels."""
+    write_json(folder / PREPARATION_FILE, {"even_channels": True})
+
+
+def read_preparation(folder: Path, processor: Any) -> None:
+    """Let ``processor`` know what its base's folder says; without the file pictures stay as they are."""
+    if (folder / PREPARATION_FILE).is_file():
+        processor.even_channels = bool(read_json(folder / PREPARATION_FILE)["even_channels"])
+
+
+def is_even(processor: Any) -> bool:
+    """Return whether the model of ``processor`` sees pictures with evened channels."""
+    return bool(getattr(processor, "even_channels", False))

@@ -16,6 +16,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from safetensors import SafetensorError
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoProcessor
 
+from gleam_x.even import read_preparation
 from gleam_x.pixel_budget import PixelBudget, budget_of
 from gleam_x.quantise import check_combination, check_quantised, nf4_config
 
@@ -109,6 +110,7 @@ def load_base(
             f"the base model in {folder} cannot be loaded: {error}", fix="fetch or build it again"
         ) from error
     _check_fit(model, processor, folder)
+    read_preparation(folder, processor)
     if quantise:
         check_quantised(model, dtype)
     applied = budget_of(processor.image_processor)

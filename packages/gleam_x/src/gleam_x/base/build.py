@@ -10,7 +10,7 @@ from typing import Any
 
 import lightning
 import torch
-from gleam_common.artifacts import MANIFEST_NAME, Stage, open_stage, sha256_file, write_atomic, write_json
+from gleam_common.artifacts import MANIFEST_NAME, Stage, open_stage, sha256_file, write_atomic
 from gleam_common.catalog import Catalog
 from gleam_common.errors import ConfigError
 from gleam_common.synthcity.build import FACTS_FILE
@@ -27,15 +27,13 @@ from gleam_x.base.sights import Sight, read_sights
 from gleam_x.base.tower import SightBatches, Tower, one_frame_patches
 from gleam_x.benchmark.schema import LANGUAGES
 from gleam_x.collate import Collator
+from gleam_x.even import write_preparation
 from gleam_x.pixel_budget import PixelBudget, picture_grid
 from gleam_x.tokenizer import train_tokenizer
 
-__all__ = ["PREPARATION_FILE", "BaseConfig", "build_base"]
+__all__ = ["BaseConfig", "build_base"]
 
 KIND = "gleam-x base"
-PREPARATION_FILE = "gleam_preparation.json"
-"""What is done to a picture before the processor sees it; absent for models from the hub."""
-
 _TOWER_FILE = "tower.safetensors"
 _PATCH_PX, _TOKEN_PX = 14, 28
 
@@ -190,5 +188,5 @@ def _fit(module: lightning.LightningModule, batches: Callable[[int], Dataset[Any
 
 def _finish(stage: Stage, model: Any, processor: Any) -> None:
     save_base(stage.folder, model.eval(), processor)
-    write_json(stage.folder / PREPARATION_FILE, {"even_channels": True})
+    write_preparation(stage.folder)
     stage.finish(path.name for path in stage.folder.iterdir() if path.is_file() and path.name != MANIFEST_NAME)
