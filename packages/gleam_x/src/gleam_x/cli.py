@@ -13,6 +13,7 @@ COMMANDS: dict[str, Command] = {
     "base": ("gleam_x.base.command:base_command", "train the small model that stands in for one from the hub"),
     "benchmark": ("gleam_x.benchmark.command:benchmark_command", "make and verify the bilingual benchmark"),
     "review": ("gleam_x.review.command:review_command", "people look at the benchmark: serve, agreement, apply ..."),
+    "train": ("gleam_x.train_command:train_command", "fine-tune a base model with LoRA or QLoRA on the benchmark"),
 }
 
 

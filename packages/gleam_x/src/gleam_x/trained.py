@@ -1,0 +1,237 @@
+"""A trained model opened from its run: it gives verdicts, probabilities and explanations that belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from gleam_common.artifacts import read_json, write_json
+from gleam_common.errors import DataError, ModelError
+
+from gleam_x.adapter_folder import CARD, AdapterCard, load_adapter, read_card
+from gleam_x.answering import EXPLAIN_BATCH, SCORE_BATCH, explain_all, explanation_of, scores_of, told
+from gleam_x.architecture import PRESETS
+from gleam_x.calibration import Calibration, fit_calibration, group_name
+from gleam_x.collate import Collator, Sample
+from gleam_x.pair_data import read_split
+from gleam_x.verdict import VerdictScore
+from gleam_x.vlm import Base, load_base
+
+__all__ = ["Answer", "Trained", "calibrate", "open_trained"]
+
+UNCALIBRATED = Calibration(pooled=(1.0, 0.0), groups={})
+_VERIFY_TASK = {"task_prefix": "verify", "two_adapters": "verify"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What the model says about one pair.
+
+    Attributes:
+        name: of the sample.
+        score: in both orders of the pictures.
+        probability: that they show the same place, calibrated where the run has a calibration.
+        verdict: "yes" or "no": whether the probability reaches one half.
+        explanation: of that verdict; empty when none was asked for.
+    """
+
+    name: str
+    score: VerdictScore
+    probability: float
+    verdict: str
+    explanation: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A base with its adapter, or with two, of which one verifies and one explains.
+
+    Attributes:
+        base: that the adapters belong to.
+        model: peft's wrapping, in evaluation mode.
+        card: of the adapter that verifies.
+        recipe: of the training.
+        calibration: of the scores.
+        collator: padding on the left.
+    """
+
+    base: Base
+    model: Any
+    card: AdapterCard
+    recipe: str
+    calibration: Calibration
+    collator: Collator
+
+    @property
+    def explains(self) -> bool:
+        """Whether the recipe taught it to explain."""
+        return self.recipe != "label_only"
+
+    def scores(
+        self, samples: Sequence[Sample], batch_size: int = SCORE_BATCH, title: str = "verdicts"
+    ) -> list[VerdictScore]:
+        """Return the verdict scores of pairs, whatever task their samples have, in order."""
+        return [answer.score for answer in self.answers(samples, explain=False, batch_size=batch_size, title=title)]
+
+    def answers(
+        self,
+        samples: Sequence[Sample],
+        explain: bool = True,
+        batch_size: int = SCORE_BATCH,
+        max_new_tokens: int = 256,
+        title: str = "verdicts",
+    ) -> list[Answer]:
+        """Return verdict, probability and explanation of pairs, in order.
+
+        Args:
+            samples: pairs; view, language and order of their prompts are kept, the task is the recipe's.
+            explain: whether to generate explanations (explain_first does so in any case: its verdict stands behind).
+            batch_size: pairs at once while scoring.
+            max_new_tokens: longest explanation.
+            title: of the bar; empty for none.
+
+        Raises:
+            ModelError: explanations are asked of a model that was taught none.
+        """
+        if explain and not self.explains:
+            raise ModelError(
+                "a model trained for labels only gives no explanation", fix="train `--recipe verdict_first`"
+            )
+        if self.recipe == "explain_first":
+            return self._explained_first(samples, batch_size, max_new_tokens, title)
+        self._use("verify")
+        asked = [_asking(sample, _VERIFY_TASK.get(self.recipe, self.recipe)) for sample in samples]
+        answers = self._judged(asked, scores_of(self.model, self.collator, asked, batch_size, title))
+        if not explain:
+            return answers
+        self._use("explain")
+        task = "verdict_first" if self.recipe == "verdict_first" else "explain"
+        begun = [told(_asking(sample, task), answer.verdict) for sample, answer in zip(samples, answers, strict=True)]
+        texts = explain_all(self.model, self.collator, begun, max_new_tokens, EXPLAIN_BATCH, title and "explanations")
+        return [
+            replace(answer, explanation=explanation_of(sample, text))
+            for answer, sample, text in zip(answers, begun, texts, strict=True)
+        ]
+
+    def _explained_first(
+        self, samples: Sequence[Sample], batch_size: int, max_new_tokens: int, title: str
+    ) -> list[Answer]:
+        asked = [_asking(sample, "explain_first") for sample in samples]
+        texts = explain_all(self.model, self.collator, asked, max_new_tokens, title=title and "explanations")
+        reasons = [explanation_of(sample, text) for sample, text in zip(asked, texts, strict=True)]
+        begun = [replace(sample, begun=f"{reason}\n") for sample, reason in zip(asked, reasons, strict=True)]
+        answers = self._judged(begun, scores_of(self.model, self.collator, begun, batch_size, title))
+        return [replace(answer, explanation=reason) for answer, reason in zip(answers, reasons, strict=True)]
+
+    def _judged(self, samples: Sequence[Sample], scores: Sequence[VerdictScore]) -> list[Answer]:
+        groups = [group_name(sample.prompt.view, sample.prompt.language) for sample in samples]
+        known = [group if group in self.calibration.groups else "" for group in groups]
+        chances = self.calibration.probability([score.score for score in scores], known).tolist()
+        return [
+            Answer(name=sample.name, score=score, probability=p, verdict="yes" if p >= 0.5 else "no", explanation="")
+            for sample, score, p in zip(samples, scores, chances, strict=True)
+        ]
+
+    def _use(self, adapter: str) -> None:
+        """Switch to one of two adapters; nothing where there is one."""
+        if self.recipe == "two_adapters":
+            self.model.set_adapter(_PEFT_NAME[adapter], inference_mode=True)
+
+
+_PEFT_NAME = {"verify": "default", "explain": "explain"}
+
+
+def _asking(sample: Sample, task: str) -> Sample:
+    return replace(sample, prompt=replace(sample.prompt, task=task, told_verdict=""), target=None, begun="")
+
+
+def open_trained(folder: Path | str, base: str = "", dtype: torch.dtype | None = None) -> Trained:
+    """Open a run of ``gleam-x train``, or an adapter by itself, on a GPU when there is one.
+
+    Args:
+        folder: of the run, or of the adapter.
+        base: folder or hub id; empty for the one that the run or the adapter's card names.
+        dtype: of the base's weights; None for bfloat16 on a GPU and float32 on a CPU.
+
+    Raises:
+        ModelError: no trained model, or the base or the adapter does not fit.
+    """
+    folder = Path(folder)
+    run, adapter, second = _places(folder)
+    card = read_card(adapter)
+    source = base or _base_of(run, card)
+    loaded = load_base(source, card.quantise, dtype, card.budget, card.base.revision or None)
+    model = load_adapter(loaded, adapter)
+    if second is not None:
+        _add_adapter(model, second, card)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    stored = run / "calibration.json"
+    return Trained(
+        base=loaded,
+        model=model.to(device).eval(),
+        card=card,
+        recipe=str(card.recipe.get("recipe", "verdict_first")),
+        calibration=Calibration.from_json(read_json(stored)) if stored.is_file() else UNCALIBRATED,
+        collator=Collator(loaded.processor, padding="left", budget=card.budget),
+    )
+
+
+def _places(folder: Path) -> tuple[Path, Path, Path | None]:
+    """Return the run, the adapter that verifies and the one that explains, if there are two."""
+    if (folder / CARD).is_file():
+        return folder.parent, folder, None
+    if (folder / "adapter" / "verify" / CARD).is_file():
+        return folder, folder / "adapter" / "verify", folder / "adapter" / "explain"
+    if (folder / "adapter" / CARD).is_file():
+        return folder, folder / "adapter", None
+    raise ModelError(f"{folder} holds no trained model of gleam-x", fix="give the folder of a finished `gleam-x train`")
+
+
+def _base_of(run: Path, card: AdapterCard) -> str:
+    """Return where a run's base is: by its hub id, in the run itself, or where its recipe says."""
+    if card.base.name:
+        return card.base.name
+    recipe = run / "config.yaml"
+    named = str(yaml.safe_load(recipe.read_text("utf-8")).get("base", "")) if recipe.is_file() else ""
+    if not named:
+        raise ModelError("the adapter does not say where its base is", fix="give it with --base")
+    return str(run / "base") if named in PRESETS else named
+
+
+def _add_adapter(model: Any, folder: Path, first: AdapterCard) -> None:
+    """Load a second adapter beside the first; both must have been trained alike."""
+    card = read_card(folder)
+    if (card.base, card.prompt_version, card.budget, card.lora) != (
+        first.base, first.prompt_version, first.budget, first.lora,
+    ):  # fmt: skip
+        raise ModelError(f"the adapters of {folder.parent} do not belong together", fix="train them again")
+    try:
+        found = model.load_adapter(str(folder), adapter_name=_PEFT_NAME["explain"], is_trainable=False)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{folder} cannot be loaded: {error}", fix="train it again") from error
+    absent = [key for key in (*found.missing_keys, *found.unexpected_keys) if f".{_PEFT_NAME['explain']}." in key]
+    if absent:
+        raise ModelError(f"{folder}: not the weights that the adapter needs", value=absent[:2], fix="train it again")
+
+
+def calibrate(run: Path, benchmark: str) -> Calibration:
+    """Fit the calibration of a run on the validation split of ``benchmark``, write ``calibration.json`` and return it.
+
+    Where the split is too small for a fit (one verdict only), scores stay as they are.
+    """
+    trained = open_trained(run)
+    split = read_split(benchmark, "validation", trained.base.processor.image_processor)
+    scores = trained.scores(split.samples("verify"), title="calibration")
+    groups = [group_name(record.view, record.language) for record in split.records]
+    try:
+        truth = [record.same_place for record in split.records]
+        fitted = fit_calibration([score.score for score in scores], truth, groups)
+    except DataError as error:
+        print(f"not calibrated: {error}")
+        fitted = UNCALIBRATED
+    write_json(run / "calibration.json", fitted.to_json())
+    return fitted
