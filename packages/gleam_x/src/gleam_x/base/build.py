@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,12 @@ from gleam_common.errors import ConfigError
 from gleam_common.synthcity.build import FACTS_FILE
 from gleam_common.synthcity.camera import SIZES_PX
 from gleam_common.views import View
-from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from safetensors.torch import load_file, save
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from gleam_x.architecture import PRESETS, TinySpec, build_model, build_processor, save_base
 from gleam_x.base.comparisons import Comparison, ComparisonBatches, draw_comparisons
+from gleam_x.base.fitting import fit, process_rank
 from gleam_x.base.language import Comparer
 from gleam_x.base.sights import Sight, read_sights
 from gleam_x.base.tower import SightBatches, Tower, one_frame_patches
@@ -106,7 +105,7 @@ def build_base(world: str | Path, out: str | Path, config: BaseConfig, overwrite
     """
     world, out = Path(world), Path(out)
     stage = None
-    if _rank() == 0:
+    if process_rank() == 0:
         stage = open_stage(out, KIND, {**asdict(config), "facts_sha256": sha256_file(world / FACTS_FILE)}, overwrite)
         if stage.is_complete:
             return out
@@ -124,10 +123,6 @@ def build_base(world: str | Path, out: str | Path, config: BaseConfig, overwrite
     if stage is not None:
         _finish(stage, model, processor)
     return out
-
-
-def _rank() -> int:
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")))
 
 
 def _sizes(processor: Any) -> dict[View, tuple[int, int]]:
@@ -151,8 +146,8 @@ def _teach_tower(model: Any, processor: Any, sights: list[Sight], config: BaseCo
         return SightBatches(sights, config.tower_steps, config.tower_per_view, _TOKEN_PX, config.seed, rank)
 
     with one_frame_patches(visual):
-        _fit(tower, batches, config.tower_steps, config.processes)
-    if _rank() == 0:
+        fit(tower, batches, config.tower_steps, config.processes, "vision tower")
+    if process_rank() == 0:
         state = {name: value.detach().cpu().contiguous() for name, value in sorted(visual.state_dict().items())}
         with write_atomic(out / _TOWER_FILE) as file:
             file.write(save(state))
@@ -170,20 +165,7 @@ def _teach_comparing(
             comparisons, by_id, collator, steps=config.steps, batch_size=config.batch_size, seed=config.seed, rank=rank
         )
 
-    _fit(comparer, batches, config.steps, config.processes)
-
-
-def _fit(module: lightning.LightningModule, batches: Callable[[int], Dataset[Any]], steps: int, processes: int) -> None:
-    strategy = (
-        SingleDeviceStrategy(device="cpu")
-        if processes == 1
-        else DDPStrategy(process_group_backend="gloo", gradient_as_bucket_view=True)
-    )
-    trainer = lightning.Trainer(
-        accelerator="cpu", devices=processes, strategy=strategy, max_steps=steps, logger=False, gradient_clip_val=1.0,
-        enable_checkpointing=False, enable_model_summary=False, use_distributed_sampler=False,
-    )  # fmt: skip
-    trainer.fit(module, DataLoader(batches(_rank()), batch_size=None))
+    fit(comparer, batches, config.steps, config.processes, "comparing")
 
 
 def _finish(stage: Stage, model: Any, processor: Any) -> None:

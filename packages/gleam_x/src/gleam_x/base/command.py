@@ -39,12 +39,14 @@ def base(
     from gleam_common.synthcity.world import WorldConfig
 
     from gleam_x.base.build import BaseConfig, build_base
+    from gleam_x.base.fitting import process_rank
 
     config = BaseConfig(size=size, seed=seed, tower_steps=tower_steps, steps=steps, processes=processes)
     if not world.exists():
         build_world(WorldConfig(), world)
     build_base(world, out, config, overwrite)
-    print(f"base: {out}")
+    if process_rank() == 0:
+        print(f"base: {out}")
 
 
 def base_command(arguments: Sequence[str]) -> None:

@@ -1,0 +1,73 @@
+"""One training of the base: so many steps on so many CPU processes, with a bar."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import lightning
+from gleam_common.progress import progress
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+from typing_extensions import override
+
+__all__ = ["fit", "process_rank"]
+
+
+def process_rank() -> int:
+    """Return the number of this process: 0 for the one that was started by hand."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")))
+
+
+def fit(
+    module: lightning.LightningModule, batches: Callable[[int], Dataset[Any]], steps: int, processes: int, title: str
+) -> None:
+    """Train ``module`` for ``steps`` steps.
+
+    Args:
+        module: whose weights all learn.
+        batches: makes the batches of a process from its rank; one batch a step.
+        steps: of each process.
+        processes: gradients are averaged over them; 1 trains in this process.
+        title: of the bar.
+    """
+    strategy = (
+        SingleDeviceStrategy(device="cpu")
+        if processes == 1
+        else DDPStrategy(process_group_backend="gloo", gradient_as_bucket_view=True)
+    )
+    trainer = lightning.Trainer(
+        accelerator="cpu", devices=processes, strategy=strategy, max_steps=steps, logger=False, gradient_clip_val=1.0,
+        enable_checkpointing=False, enable_model_summary=False, use_distributed_sampler=False,
+        enable_progress_bar=False, callbacks=[_Bar(title, steps)],
+    )  # fmt: skip
+    trainer.fit(module, DataLoader(batches(process_rank()), batch_size=None))
+
+
+class _Bar(Callback):
+    """A bar over all steps, with what the module logs for it."""
+
+    def __init__(self, title: str, steps: int) -> None:
+        self._title, self._steps = title, steps
+        self._bar: tqdm[Any] | None = None
+
+    @override
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self._bar = progress(total=self._steps, desc=self._title, unit="step", disable=not trainer.is_global_zero)
+
+    @override
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self._bar is not None:
+            shown = {name: f"{float(value):.2f}" for name, value in trainer.progress_bar_metrics.items()}
+            self._bar.set_postfix(shown, refresh=False)
+            self._bar.update(1)
+
+    @override
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        if self._bar is not None:
+            self._bar.close()

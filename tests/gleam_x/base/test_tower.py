@@ -1,0 +1,116 @@
+"""What the tower is taught: looks under tokens, patches in Qwen's order, the same numbers from one frame as from two."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from gleam_common.views import View
+from gleam_x.architecture import PRESETS, build_model, build_processor
+from gleam_x.base.sights import LOOKS, Sight, token_looks
+from gleam_x.base.tower import SightBatches, Tower, one_frame_patches, patch_rows, turned, warm_cosine
+from gleam_x.even import even_channels
+from gleam_x.pixel_budget import PixelBudget
+from gleam_x.tokenizer import train_tokenizer
+
+RNG = np.random.default_rng(3)
+PICTURE = RNG.integers(0, 256, (84, 112, 3), dtype=np.uint8)
+
+
+def fact(kind: str, box: tuple[int, int, int, int] | None, **more: object) -> dict[str, object]:
+    blank = {"item_id": 1, "detail": "", "colour": "", "roof_colour": "", "share": 0.1, "side": "N", "count": None}
+    return {**blank, "kind": kind, "box": box, "image_side": "centre", **more}
+
+
+@pytest.fixture(scope="module")
+def parts():
+    tokenizer = train_tokenizer(["a pond in the north", "北部有一个池塘"] * 20, 500)
+    return build_model(PRESETS["nano"], tokenizer), build_processor(tokenizer, PixelBudget())
+
+
+def test_looks_lie_where_the_box_is() -> None:
+    looks = token_looks([fact("pond", (0, 0, 60, 30))], View.SATELLITE, (100, 120), (2, 4)).reshape(2, 4, -1)
+    pond = looks[..., LOOKS.index("pond")]
+    assert pond[0] == pytest.approx([0.6, 0.6, 0, 0])
+    assert pond[1] == pytest.approx([0, 0, 0, 0])
+    assert looks.sum() == pytest.approx(pond.sum())
+
+
+def test_a_box_across_the_seam_has_two_ends() -> None:
+    looks = token_looks([fact("river", (90, 0, 30, 100))], View.PANORAMA, (100, 120), (1, 4)).reshape(4, -1)
+    assert looks[:, LOOKS.index("river")] == pytest.approx([1, 0, 0, 1])
+
+
+def test_a_coloured_roof_counts_as_its_colour_and_a_group_as_nothing() -> None:
+    church = fact("building", (0, 0, 10, 10), detail="church", roof_colour="dark red")
+    looks = token_looks([church, fact("tree", None, count=3)], View.UAV, (10, 10), (1, 1))[0]
+    assert {LOOKS[index] for index in np.flatnonzero(looks)} == {"church", "roof red"}
+
+
+def test_patches_are_those_of_the_processor(parts) -> None:
+    _, processor = parts
+    made = processor.image_processor(images=[PICTURE], input_data_format="channels_last", return_tensors="pt")
+    images = processor.image_processor
+    mean, std = (torch.tensor(v).view(3, 1) for v in (images.image_mean, images.image_std))
+    own = (torch.from_numpy(patch_rows(PICTURE)).float().view(-1, 3, 196) / 255 - mean) / std
+    frames = made["pixel_values"].view(-1, 3, 2, 196)
+    assert torch.equal(frames[:, :, 0], frames[:, :, 1])
+    assert torch.allclose(frames[:, :, 0], own, atol=1e-5)
+
+
+def test_one_frame_gives_what_two_give(parts) -> None:
+    model, processor = parts
+    images = processor.image_processor
+    made = images(images=[PICTURE], input_data_format="channels_last", return_tensors="pt")
+    tower = Tower(model.model.visual, images.image_mean, images.image_std, 1e-3, 10).eval()
+    with torch.inference_mode():
+        two = tower.head(tower.visual(made["pixel_values"], grid_thw=made["image_grid_thw"]).pooler_output)
+        with one_frame_patches(tower.visual):
+            one = tower(torch.from_numpy(patch_rows(PICTURE)), made["image_grid_thw"])
+    assert torch.allclose(one, two, atol=1e-4)
+
+
+def test_a_turned_sight_keeps_its_looks_under_its_pixels() -> None:
+    picture = np.zeros((112, 112, 3), np.uint8)
+    looks = np.zeros((4, 4, len(LOOKS)), np.float32)
+    picture[28:56, 84:112], looks[1, 3, 5] = 200, 1.0
+    sight = Sight(picture_id="a", view=View.MAP, picture_HWC=picture, looks_TL=looks.reshape(16, -1))
+    seen = set()
+    for seed in range(40):
+        other = turned(sight, 28, np.random.default_rng(seed))
+        bright = other.picture_HWC.reshape(4, 28, 4, 28, 3).mean(axis=(1, 3, 4)) > 0
+        assert (bright.ravel() == other.looks_TL[:, 5]).all()
+        seen.add(int(np.argmax(bright)))
+    assert len(seen) > 4
+
+
+def test_batches_follow_seed_step_and_rank() -> None:
+    sights = [
+        Sight(
+            picture_id=str(view), view=view, picture_HWC=RNG.integers(0, 256, (56, 56, 3), dtype=np.uint8),
+            looks_TL=RNG.random((4, len(LOOKS)), dtype=np.float32),
+        )
+        for view in View
+    ]  # fmt: skip
+    first, again, other = (SightBatches(sights, 5, 2, 28, 1, rank)[3] for rank in (0, 0, 1))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["patches"], other["patches"])
+    assert len(first["grid"]) == 2 * len(View)
+
+
+def test_even_channels_take_a_cast_away() -> None:
+    # not below 60 nor above 190: nothing is clipped
+    picture = RNG.integers(60, 190, (40, 40, 3)).astype(np.float32)
+    cast = picture * np.array([0.8, 1.0, 1.2]) + np.array([12, 0, -9])
+    plain, other = (even_channels(value.round().astype(np.uint8)).astype(int) for value in (picture, cast))
+    assert np.abs(plain - other).max() <= 3
+    assert plain.mean(axis=(0, 1)) == pytest.approx([122] * 3, abs=2)
+    grey = even_channels(np.full((8, 8, 3), 17, np.uint8))
+    assert (grey == 122).all()
+
+
+def test_learning_rate_rises_then_falls() -> None:
+    shares = [warm_cosine(step, 1000) for step in range(1001)]
+    assert shares[0] == pytest.approx(0.01, abs=1e-3)
+    assert max(shares) == pytest.approx(1.0, abs=0.03)
+    assert shares[-1] < 0.02
