@@ -116,7 +116,8 @@ def _thresholds(scores: npt.ArrayLike, labels: npt.ArrayLike, weights: npt.Array
     """Return the weight of positives and of negatives (K,) at each distinct score, the highest first."""
     score_N, label_N, weight_N = _checked(scores, labels, weights)
     _, which_N = np.unique(-score_N, return_inverse=True)
-    return np.bincount(which_N, weight_N * label_N), np.bincount(which_N, weight_N * (1 - label_N))
+    positive_K, negative_K = (np.bincount(which_N, weight_N * is_N) for is_N in (label_N, 1 - label_N))
+    return positive_K.astype(np.float64), negative_K.astype(np.float64)
 
 
 def auroc(scores: npt.ArrayLike, labels: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> float:
@@ -275,4 +276,4 @@ def mcnemar(only_first: int, only_second: int) -> float:
         raise DataError("counts of McNemar's test", value=(only_first, only_second), allowed="0 or more")
     both = only_first + only_second
     tail = sum(math.comb(both, index) for index in range(min(only_first, only_second) + 1))
-    return min(1.0, 2 * tail / 2**both)
+    return min(1.0, 2 * tail / (1 << both))
