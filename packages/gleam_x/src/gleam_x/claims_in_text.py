@@ -219,14 +219,13 @@ class _Reader:
 
     def _read_frame(self, kind: str, parts: Mapping[str, str]) -> None:
         if kind in ("query", "tile"):
-            is_none = re.match(_NO[self.language], parts["nouns"], re.I) is not None
-            return self._add("query" if kind == "query" else "satellite", parts["nouns"], not is_none)
+            return self._add("query" if kind == "query" else "satellite", parts["nouns"])
         if kind == "both":
             return self._add_both(parts["nouns"])
         if kind == "differ":
             self.comparisons.append("different")
-            self._add("satellite", parts["x"], False)
-            return self._add("query", parts["y"], False)
+            self._add("satellite", parts["x"], is_denied=True)
+            return self._add("query", parts["y"], is_denied=True)
         self.conclusions.append("same" if kind == "same" else "different")
         return None
 
@@ -234,9 +233,8 @@ class _Reader:
         """Read a sentence, or a part of one, that is none of the lexicon's."""
         pictures = self._pictures(part)
         if len(pictures) == 1:
-            is_there = re.search(_NO[self.language], part, re.I) is None
-            self._add(pictures[0], part, is_there)
-            if not is_there:
+            self._add(pictures[0], part)
+            if re.search(_NO[self.language], part, re.I):
                 self.comparisons.append("different")
         elif re.search(_BOTH[self.language], part, re.I) and not re.search(_NO[self.language], part, re.I):
             self._add_both(part)
@@ -252,10 +250,14 @@ class _Reader:
         elif re.search(_SAME[self.language], sentence, re.I):
             self.conclusions.append("same")
 
-    def _add(self, picture: str, text: str, is_there: bool) -> None:
+    def _add(self, picture: str, text: str, is_denied: bool = False) -> None:
+        """Add the things of a text: a "no" denies those behind it, and all if it stands behind all."""
+        things, no = self._things(picture, text), re.search(_NO[self.language], text, re.I)
+        at = [match.start() for match in self.rules.thing.finditer(text)]
+        first = -1 if is_denied else len(text) if no is None else no.start() if no.start() < max(at, default=0) else -1
         self.said += [
-            replace(thing, is_there=is_there, where=thing.where if is_there else "")
-            for thing in self._things(picture, text)
+            replace(thing, is_there=False, where="") if start > first else thing
+            for thing, start in zip(things, at, strict=True)
         ]
 
     def _add_both(self, text: str) -> None:

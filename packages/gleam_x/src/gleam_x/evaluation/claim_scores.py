@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gleam_x.benchmark.landmarks import Landmark, is_same_look, is_the_kind
 from gleam_x.benchmark.schema import Claim
-from gleam_x.benchmark.vocabulary import COMPASS_SIDES
+from gleam_x.benchmark.vocabulary import COMPASS_SIDES, look_alike
 from gleam_x.claims_in_text import Said, Statements
 from gleam_x.evaluation.predictions import Prediction
 
@@ -28,7 +28,7 @@ class ClaimCounts:
         gold: claims of the reference.
         found: those that the text makes too; a neighbouring place counts.
         things: different things said to be shown.
-        invented: those that neither picture shows.
+        invented: those that neither picture shows, not even in a colour that may be taken for theirs.
         unread: sentences that name things of no picture.
     """
 
@@ -59,9 +59,14 @@ def count_claims(statements: Statements, row: Prediction) -> ClaimCounts:
         gold=len(row.claims),
         found=sum(_is_found(claim, said) for claim in row.claims),
         things=len(things),
-        invented=sum(not any(is_same_look(mark, _as_mark(item)) for mark in pictures) for item in things.values()),
+        invented=sum(not any(_could_be(mark, item) for mark in pictures) for item in things.values()),
         unread=statements.unread,
     )
+
+
+def _could_be(mark: Landmark, said: Said) -> bool:
+    """Return whether a thing is of the kind and may look like what is said: a church is no tower, however alike."""
+    return is_the_kind(mark, said.what) and look_alike(mark.colour, said.colour)
 
 
 def is_right(said: Said, shows: Sequence[Landmark], strict: bool = False) -> bool:

@@ -57,13 +57,14 @@ def evaluate_predictions(
     check_predictions(rows)
     draws = draws_of([row.place_id for row in rows], seed, resamples)
     train_records = list(train_records)
-    result = {
+    return {
         "schema": SCHEMA,
         "records": len(rows),
         "pairs": len({row.pair_id for row in rows}),
         "places": draws.places,
         **_numbers(rows, draws),
-        **{name: _by(rows, draws, name) for name in ("view", "language")},
+        "by_view": _by(rows, draws, "view"),
+        "by_language": _by(rows, draws, "language"),
         "by_negative_kind": _by_negative_kind(rows, draws),
         "text": _text(rows, draws),
         "baselines": _baselines(rows, train_records, blank_rows, draws),
@@ -72,10 +73,8 @@ def evaluate_predictions(
         "versions": versions(),
         "hardware": hardware(),
         "commit": commit(),
+        "wall_s": round(time.perf_counter() - started, 3),
     }
-    for name in ("view", "language"):
-        result[f"by_{name}"] = result.pop(name)
-    return result | {"wall_s": round(time.perf_counter() - started, 3)}
 
 
 def verdict_metrics(rows: Sequence[Prediction], draws: Draws) -> dict[str, Measured]:
@@ -163,7 +162,7 @@ def _by(rows: Sequence[Prediction], draws: Draws, name: str) -> dict[str, Any]:
     values = np.array([getattr(row, name) for row in rows])
     found = {}
     for value in dict.fromkeys(values.tolist()):
-        own = np.flatnonzero(values == value)
+        own = np.flatnonzero(values == value).tolist()
         found[value] = {"records": len(own)} | _numbers([rows[index] for index in own], draws.take(own))
     return found
 
@@ -173,8 +172,8 @@ def _by_negative_kind(rows: Sequence[Prediction], draws: Draws) -> dict[str, Any
     kinds = np.array([row.negative_kind for row in rows])
     found: dict[str, Any] = {}
     for kind in NEGATIVE_KINDS:
-        own, against = np.flatnonzero(kinds == kind), np.flatnonzero((kinds == kind) | (kinds == ""))
-        if not len(own):
+        own, against = (np.flatnonzero(mask).tolist() for mask in (kinds == kind, (kinds == kind) | (kinds == "")))
+        if not own:
             continue
         found[kind] = {"negatives": len(own), "positives": len(against) - len(own)}
         found[kind] |= verdict_metrics([rows[index] for index in against], draws.take(against))
