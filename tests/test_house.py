@@ -62,10 +62,12 @@ def test_every_package_says_that_it_is_typed() -> None:
 
 
 def test_shipped_recipes_equal_the_ones_in_configs() -> None:
-    shipped = PACKAGES / "gleam_c/src/gleam_c/configs"
     ours = {f"{path.parent.name}/{path.name}": path.read_bytes() for path in (ROOT / "configs").glob("*/*.yaml")}
-    theirs = {f"{path.parent.name}/{path.name}": path.read_bytes() for path in shipped.glob("*/*.yaml")}
-    assert ours
+    theirs: dict[str, bytes] = {}
+    for package in ("gleam_c", "gleam_x"):
+        shipped = list((PACKAGES / package / "src" / package / "configs").glob("*/*.yaml"))
+        assert shipped, package
+        theirs |= {f"{path.parent.name}/{path.name}": path.read_bytes() for path in shipped}
     assert ours == theirs
 
 

@@ -117,7 +117,7 @@ class Recipe:
     about: AboutConfig = field(default_factory=AboutConfig)
     base: str = "data/x-base"
     revision: str = ""
-    benchmark: str = "data/x-benchmark"
+    benchmark: str = "data/benchmark"
     recipe: str = "verdict_first"
     seed: int = 1
     lora: LoraSpec = field(default_factory=LoraSpec)

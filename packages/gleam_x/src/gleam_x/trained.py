@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from gleam_common.artifacts import read_json, write_json
 from gleam_common.errors import DataError, ModelError
 
-from gleam_x.adapter_folder import CARD, AdapterCard, load_adapter, read_card
+from gleam_x.adapter_folder import AdapterCard, load_adapter, read_card
+from gleam_x.adapter_place import find_adapter
 from gleam_x.answering import EXPLAIN_BATCH, SCORE_BATCH, explain_all, explanation_of, scores_of, told
-from gleam_x.architecture import PRESETS
 from gleam_x.calibration import Calibration, fit_calibration, group_name
 from gleam_x.collate import Collator, Sample
 from gleam_x.pair_data import read_split
@@ -24,6 +23,7 @@ from gleam_x.vlm import Base, load_base
 __all__ = ["Answer", "Trained", "calibrate", "open_trained"]
 
 UNCALIBRATED = Calibration(pooled=(1.0, 0.0), groups={})
+_PEFT_NAME = {"verify": "default", "explain": "explain"}
 _VERIFY_TASK = {"task_prefix": "verify", "two_adapters": "verify"}
 
 
@@ -142,9 +142,6 @@ class Trained:
             self.model.set_adapter(_PEFT_NAME[adapter], inference_mode=True)
 
 
-_PEFT_NAME = {"verify": "default", "explain": "explain"}
-
-
 def _asking(sample: Sample, task: str) -> Sample:
     return replace(sample, prompt=replace(sample.prompt, task=task, told_verdict=""), target=None, begun="")
 
@@ -160,46 +157,24 @@ def open_trained(folder: Path | str, base: str = "", dtype: torch.dtype | None =
     Raises:
         ModelError: no trained model, or the base or the adapter does not fit.
     """
-    folder = Path(folder)
-    run, adapter, second = _places(folder)
-    card = read_card(adapter)
-    source = base or _base_of(run, card)
-    loaded = load_base(source, card.quantise, dtype, card.budget, card.base.revision or None)
-    model = load_adapter(loaded, adapter)
-    if second is not None:
-        _add_adapter(model, second, card)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    stored = run / "calibration.json"
+    place = find_adapter(folder, base)
+    card = place.card
+    recipe = str(card.recipe.get("recipe", "verdict_first"))
+    if recipe == "two_adapters" and place.second is None:
+        raise ModelError(f"{folder} is one of two adapters", fix="give the folder of their run")
+    loaded = load_base(place.base, card.quantise, dtype, card.budget, card.base.revision or None)
+    model = load_adapter(loaded, place.first)
+    if place.second is not None:
+        _add_adapter(model, place.second, card)
+    stored = place.run / "calibration.json"
     return Trained(
         base=loaded,
-        model=model.to(device).eval(),
+        model=model.to("cuda" if torch.cuda.is_available() else "cpu").eval(),
         card=card,
-        recipe=str(card.recipe.get("recipe", "verdict_first")),
+        recipe=recipe,
         calibration=Calibration.from_json(read_json(stored)) if stored.is_file() else UNCALIBRATED,
         collator=Collator(loaded.processor, padding="left", budget=card.budget),
     )
-
-
-def _places(folder: Path) -> tuple[Path, Path, Path | None]:
-    """Return the run, the adapter that verifies and the one that explains, if there are two."""
-    if (folder / CARD).is_file():
-        return folder.parent, folder, None
-    if (folder / "adapter" / "verify" / CARD).is_file():
-        return folder, folder / "adapter" / "verify", folder / "adapter" / "explain"
-    if (folder / "adapter" / CARD).is_file():
-        return folder, folder / "adapter", None
-    raise ModelError(f"{folder} holds no trained model of gleam-x", fix="give the folder of a finished `gleam-x train`")
-
-
-def _base_of(run: Path, card: AdapterCard) -> str:
-    """Return where a run's base is: by its hub id, in the run itself, or where its recipe says."""
-    if card.base.name:
-        return card.base.name
-    recipe = run / "config.yaml"
-    named = str(yaml.safe_load(recipe.read_text("utf-8")).get("base", "")) if recipe.is_file() else ""
-    if not named:
-        raise ModelError("the adapter does not say where its base is", fix="give it with --base")
-    return str(run / "base") if named in PRESETS else named
 
 
 def _add_adapter(model: Any, folder: Path, first: AdapterCard) -> None:
