@@ -10,11 +10,14 @@ STAMP := .venv/.synced
 CONFIG ?= synthcity
 OUT ?= runs/c-$(notdir $(basename $(CONFIG)))
 DATA ?=
+XCONFIG ?= synthcity
+XOUT ?= runs/x-$(notdir $(basename $(XCONFIG)))
+MATCHER ?= runs/c-synthcity/model
 
 export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON := $(PYTHON)
 
-.PHONY: help setup train-c test lint format check test-install wheels clean
+.PHONY: help setup train-c train-x test lint format check test-install wheels clean
 
 help: ## This list
 	@echo "GLEAM: match and explain pictures of one place from different views"
@@ -38,6 +41,13 @@ $(STAMP): uv.lock pyproject.toml $(wildcard packages/*/pyproject.toml) | $(UV)
 train-c: $(STAMP) ## Train GLEAM-C: both phases, evaluation, report (CONFIG=, DATA=, OUT=)
 
 	@$(BIN)/gleam-c train --config $(CONFIG) --out $(OUT) $(if $(DATA),--catalog $(DATA) --world null)
+
+train-x: $(STAMP) ## Train GLEAM-X: benchmark, base (both kept), LoRA, calibration, evaluation (XCONFIG=, XOUT=, MATCHER=)
+	@test -f $(MATCHER)/model.safetensors || $(MAKE) --no-print-directory train-c CONFIG=synthcity OUT=$(patsubst %/model,%,$(MATCHER))
+	@$(BIN)/gleam-x benchmark build --negatives-from $(MATCHER) --out data/benchmark
+	@$(BIN)/gleam-x base
+	@$(BIN)/gleam-x train --config $(XCONFIG) --out $(XOUT)
+	@$(BIN)/gleam-x evaluate $(XOUT) --matcher $(MATCHER)
 
 test: $(STAMP) ## The fast tests
 	@$(BIN)/pytest -q
