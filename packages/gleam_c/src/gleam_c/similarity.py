@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -33,8 +35,10 @@ def similarity_of_view(
     headings = encoder.headings.get(view, 1)
     window = shown_window(view, encoder.laid_out)
     best = np.full((len(queries), len(catalog.gallery)), -np.inf, dtype=np.float32)
-    for number in range(headings):
-        up_deg = None if headings == 1 else 360.0 * number / headings
-        tiles = embed_catalog(encoder, catalog, "gallery", up_deg=up_deg, window=window, **options).matrix
-        np.maximum(best, queries @ tiles.T, out=best)
+    with TemporaryDirectory() as cache:  # tiles are decoded once, not once for each heading
+        shared = {"cache": Path(cache), **options}
+        for number in range(headings):
+            up_deg = None if headings == 1 else 360.0 * number / headings
+            tiles = embed_catalog(encoder, catalog, "gallery", up_deg=up_deg, window=window, **shared).matrix
+            np.maximum(best, queries @ tiles.T, out=best)
     return best
