@@ -9,6 +9,7 @@ from typing import Any
 import lightning as L  # noqa: N812
 import torch
 from gleam_common.distributed import gather, rank, world_size
+from lightning.pytorch.strategies import DeepSpeedStrategy
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -59,8 +60,15 @@ class SftModule(L.LightningModule):
         counts = _over_ranks(batch[WINDOW])
         part = span_loss(logits_SV, labels_S, spans_S, counts, self._recipe.verdict_weight)
         self._note(part, logits_SV[spans_S == VERDICT], labels_S[spans_S == VERDICT], counts, batch_idx)
-        # Lightning divides by the number of batches of a window; the parts are to be added.
-        return part * self._recipe.accumulate
+        return part * self._undone_division()
+
+    def _undone_division(self) -> int:
+        """Return by what a part is divided on its way: the parts of a window are to be added, not averaged.
+
+        Lightning divides by their number, and DeepSpeed's engine does so once more.
+        """
+        twice = isinstance(self.trainer.strategy, DeepSpeedStrategy)
+        return int(self._recipe.accumulate ** (2 if twice else 1))
 
     def _note(self, part: Tensor, logits_SV: Tensor, labels_S: Tensor, counts: SpanCounts, batch_idx: int) -> None:
         """Log the loss of the whole window when it ends, and the verdict's share in it before weighting."""

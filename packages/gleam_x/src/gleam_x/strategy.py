@@ -14,7 +14,15 @@ from lightning.pytorch.strategies import DeepSpeedStrategy, SingleDeviceStrategy
 from gleam_x.quantise import check_combination
 from gleam_x.recipe import Recipe, TrainerConfig
 
-__all__ = ["base_dtype", "create_strategy", "is_first_process", "lightning_precision", "on_gpu", "processes"]
+__all__ = [
+    "base_dtype",
+    "create_strategy",
+    "deepspeed_options",
+    "is_first_process",
+    "lightning_precision",
+    "on_gpu",
+    "processes",
+]
 
 
 def is_first_process() -> bool:
@@ -80,14 +88,19 @@ def create_strategy(recipe: Recipe) -> Strategy:
         )
     if not on_gpu(config):
         raise ConfigError("adapters train with DeepSpeed on GPUs only", fix="use `--trainer.strategy single`")
-    options: dict[str, Any] = {
+    return DeepSpeedStrategy(**deepspeed_options(recipe))
+
+
+def deepspeed_options(recipe: Recipe) -> dict[str, Any]:
+    """Return the options of ``DeepSpeedStrategy``: checkpoints hold what learns and nothing of the frozen base."""
+    return {
         "config": {
-            "zero_optimization": {"stage": config.zero_stage, "overlap_comm": True},
+            "zero_optimization": {"stage": recipe.trainer.zero_stage, "overlap_comm": on_gpu(recipe.trainer)},
             "zero_allow_untested_optimizer": True,
             "zero_force_ds_cpu_optimizer": False,
             "steps_per_print": 2**31 - 1,
             "train_micro_batch_size_per_gpu": recipe.batch_size,
         },
         "logging_level": logging.ERROR,
+        "exclude_frozen_parameters": True,
     }
-    return DeepSpeedStrategy(exclude_frozen_parameters=True, **options)

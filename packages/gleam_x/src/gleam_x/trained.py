@@ -16,9 +16,10 @@ from gleam_x.adapter_place import find_adapter
 from gleam_x.answering import EXPLAIN_BATCH, SCORE_BATCH, explain_all, explanation_of, scores_of, told
 from gleam_x.calibration import Calibration, fit_calibration, group_name
 from gleam_x.collate import Collator, Sample
+from gleam_x.open_base import open_base
 from gleam_x.pair_data import read_split
 from gleam_x.verdict import VerdictScore
-from gleam_x.vlm import Base, load_base
+from gleam_x.vlm import Base
 
 __all__ = ["Answer", "Trained", "calibrate", "open_trained"]
 
@@ -162,7 +163,7 @@ def open_trained(folder: Path | str, base: str = "", dtype: torch.dtype | None =
     recipe = str(card.recipe.get("recipe", "verdict_first"))
     if recipe == "two_adapters" and place.second is None:
         raise ModelError(f"{folder} is one of two adapters", fix="give the folder of their run")
-    loaded = load_base(place.base, card.quantise, dtype, card.budget, card.base.revision or None)
+    loaded = open_base(place.base, card.quantise, dtype, card.budget, card.base.revision)
     model = load_adapter(loaded, place.first)
     if place.second is not None:
         _add_adapter(model, place.second, card)

@@ -22,6 +22,7 @@ from gleam_x.benchmark.folder import read_records
 from gleam_x.collate import Collator
 from gleam_x.lora import attach_lora
 from gleam_x.module import SftModule
+from gleam_x.open_base import open_base
 from gleam_x.pair_data import PairSplit, SamplePlan, plan_samples, read_split
 from gleam_x.panel import StepBar, ValidationPanel
 from gleam_x.recipe import Recipe
@@ -30,7 +31,7 @@ from gleam_x.step_loader import StepLoader, StepShape
 from gleam_x.strategy import base_dtype, create_strategy, is_first_process, lightning_precision, on_gpu, processes
 from gleam_x.tokenizer import train_tokenizer
 from gleam_x.trained import calibrate
-from gleam_x.vlm import Base, load_base
+from gleam_x.vlm import Base
 
 __all__ = ["base_source", "train"]
 
@@ -134,13 +135,8 @@ class _Parts(L.LightningDataModule):
 def _train_adapter(recipe: Recipe, folder: RunFolder) -> None:
     """Train one adapter, from its last checkpoint when there is one, and write it."""
     tasks = recipe.adapters[folder.name]
-    base = load_base(
-        base_source(recipe, folder.run),
-        recipe.quantise,
-        base_dtype(recipe.trainer),
-        recipe.budget,
-        recipe.revision or None,
-    )
+    source = base_source(recipe, folder.run)
+    base = open_base(source, recipe.quantise, base_dtype(recipe.trainer), recipe.budget, recipe.revision)
     torch.manual_seed(recipe.seed)
     data = _data(recipe, tasks, base)
     module = SftModule(attach_lora(base.model, recipe.lora, recipe.trainer.checkpointing), recipe, data.steps)
