@@ -1,4 +1,4 @@
-"""One self-contained page about GLEAM-X: headline, groups, trust, failures with their pictures, baselines and probes."""
+"""One self-contained page about GLEAM-X: headline, groups, trust, failures, baselines and probes."""
 
 from __future__ import annotations
 
