@@ -74,7 +74,7 @@ def test_the_page_is_whole_and_safe(failing, records, tmp_path) -> None:
     assert "prefers-color-scheme: dark" in page
     for words in ("Street map", "confusable", "blank query", "most frequent claims", "tok:zh", "bertscore: not run"):
         assert words in page, words
-    assert f"{100 * results['accuracy']['value']:.0f} % of 120 pairs" in page
+    assert f"{100 * results['accuracy']['value']:.0f}\u00a0% of 120 pairs" in page
 
 
 def test_a_page_without_texts_and_failures(rows, tmp_path) -> None:

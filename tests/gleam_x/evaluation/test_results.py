@@ -92,6 +92,8 @@ def test_a_kind_of_negative_is_measured_against_all_positives(rows) -> None:
     assert kinds["confusable"]["true_negative_rate"]["value"] == 0.0
     assert kinds["near"]["true_negative_rate"]["value"] == 1.0
     assert (kinds["near"]["positives"], kinds["near"]["negatives"]) == (120, 40)
+    assert kinds["confusable"]["contradiction_rate"]["value"] == 1.0  # the texts say no
+    assert kinds["near"]["contradiction_rate"]["value"] == 0.0
 
 
 def test_groups_are_their_own_rows(rows) -> None:

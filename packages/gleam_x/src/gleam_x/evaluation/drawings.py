@@ -95,11 +95,11 @@ def risk_svg(rows: Sequence[Prediction]) -> str:
     return axes.svg("wrong verdicts over coverage", "share of pairs answered")
 
 
-def scores_svg(rows: Sequence[Prediction], bins: int = 28) -> str:
+def scores_svg(rows: Sequence[Prediction]) -> str:
     """Return histograms of the raw scores: same place up, each kind of negative as a line."""
     score_N = np.array([row.score for row in rows])
     reach = max(1.0, float(np.quantile(np.abs(score_N), 0.995)))
-    edges_B = np.linspace(-reach, reach, bins + 1)
+    edges_B = np.linspace(-reach, reach, min(28, max(10, len(rows) // 12)) + 1)
     kinds = np.array([row.negative_kind for row in rows])
     heights = {kind: _histogram(score_N[kinds == kind], edges_B) for kind in ("", *NEGATIVE_KINDS)}
     top = max(float(height.max()) for height in heights.values()) or 1.0

@@ -116,10 +116,10 @@ def _share(value: float) -> str:
 
 
 def _headline(results: Mapping[str, Any]) -> str:
-    verdicts = f"The verdict is right on {100 * results['accuracy']['value']:.0f} % of {results['pairs']:,} pairs"
+    verdicts = f"The verdict is right on {100 * results['accuracy']['value']:.0f}\u00a0% of {results['pairs']:,} pairs"
     if results["claim_precision"]["value"] is None:
         return f"{verdicts}; no reasons were generated."
-    return f"{verdicts}; {100 * results['claim_precision']['value']:.0f} % of what its reasons claim is there."
+    return f"{verdicts}; {100 * results['claim_precision']['value']:.0f}\u00a0% of what its reasons claim is there."
 
 
 def _facts(results: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -149,7 +149,7 @@ def _cards(results: Mapping[str, Any]) -> list[_Card]:
     if results["auroc_fused"]["value"] is not None:
         alone = results["auroc_c"]["value"]
         fused = _Card(
-            title="AUROC with GLEAM-C", metric=results["auroc_fused"], about="fused; ┊ GLEAM-C alone", chance=alone
+            title="With GLEAM-C", metric=results["auroc_fused"], about="AUROC, fused; ┊ GLEAM-C alone", chance=alone
         )
         cards.insert(1, fused)
     return cards

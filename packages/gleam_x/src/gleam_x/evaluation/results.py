@@ -181,6 +181,7 @@ def _by_negative_kind(rows: Sequence[Prediction], draws: Draws) -> dict[str, Any
         found[kind]["true_negative_rate"] = draws.take(own).ratio([not row.says_yes for row in alone])
         if any(row.text.strip() for row in alone):
             found[kind] |= claim_shares(claim_scores(alone), draws.take(own))
+        found[kind] |= consistency(alone, draws.take(own))
     return found
 
 
