@@ -21,8 +21,8 @@ __all__ = ["METRICS", "NOT_RUN", "bleu", "chrf", "rouge_1", "rouge_l", "rouge_to
 
 METRICS = ("chrf", "bleu", "rouge_1", "rouge_l")
 NOT_RUN = {
-    "bertscore": "not run: no weights on this machine",
-    "sentence_bert": "not run: no weights on this machine",
+    "bertscore": "not run: needs the weights of another model, and GLEAM brings none",
+    "sentence_bert": "not run: needs the weights of another model, and GLEAM brings none",
 }
 """Numbers that other papers print and that need a downloaded model."""
 

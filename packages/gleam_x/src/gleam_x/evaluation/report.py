@@ -107,7 +107,7 @@ def _source(name: str) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.3f}".replace("-0.000", "0.000")
+    return f"{value:.3f}".replace("-0.000", "0.000").replace("-", "−")
 
 
 def _share(value: float) -> str:
@@ -144,7 +144,7 @@ def _cards(results: Mapping[str, Any]) -> list[_Card]:
         _Card(
             title="Invented", metric=results["hallucination_rate"], about="claimed things that neither picture shows"
         ),
-        _Card(title="Contradicts itself", metric=results["contradiction_rate"], about="texts against the own verdict"),
+        _Card(title="Contradicts", metric=results["contradiction_rate"], about="texts against the own verdict"),
     ]
     if results["auroc_fused"]["value"] is not None:
         alone = results["auroc_c"]["value"]
