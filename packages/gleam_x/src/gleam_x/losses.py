@@ -20,7 +20,7 @@ from torch.nn.functional import cross_entropy
 
 from gleam_x.collate import EXPLANATION, IGNORED, VERDICT, model_inputs
 
-__all__ = ["SpanCounts", "count_spans", "span_loss", "supervised_logits", "total_counts"]
+__all__ = ["SpanCounts", "count_spans", "logits_of_hidden", "span_loss", "supervised_logits", "total_counts"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,11 @@ def supervised_logits(model: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, 
     if "labels" not in batch or not bool((batch["labels"][:, 1:] != IGNORED).any()):
         raise DataError("a batch to learn from supervises no token", fix="give its samples a target")
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    hidden_BTH = base.model(**model_inputs(batch), use_cache=False)[0]
+    return logits_of_hidden(base, base.model(**model_inputs(batch), use_cache=False)[0], batch)
+
+
+def logits_of_hidden(base: Any, hidden_BTH: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return logits (S, V), labels (S,) and spans (S,) at the supervised tokens, from the last hidden states."""
     labels_BT = batch["labels"][:, 1:]
     here_BT = labels_BT != IGNORED
     logits_SV = base.lm_head(hidden_BTH[:, :-1][here_BT])

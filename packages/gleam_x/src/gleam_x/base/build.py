@@ -55,6 +55,8 @@ class BaseConfig:
         lr: peak learning rate of the language model.
         fine_lr: of the tower meanwhile.
         verdict_weight: of the verdict in the loss, 0 to 1.
+        looks_weight: of the looks under the picture tokens.
+        explained: share of comparisons that say why, 0 to 1.
         processes: on CPU cores; 1 trains in this process.
 
     Raises:
@@ -74,6 +76,8 @@ class BaseConfig:
     lr: float = 1.5e-3
     fine_lr: float = 3e-4
     verdict_weight: float = 0.5
+    looks_weight: float = 0.5
+    explained: float = 0.5
     processes: int = 2
 
     def __post_init__(self) -> None:
@@ -158,12 +162,13 @@ def _teach_comparing(
 ) -> None:
     by_id = {sight.picture_id: sight for sight in sights}
     collator = Collator(processor)
-    comparer = Comparer(model, config.lr, config.fine_lr, config.verdict_weight, config.steps)
+    comparer = Comparer(model, config.lr, config.fine_lr, config.verdict_weight, config.looks_weight, config.steps)
 
     def batches(rank: int) -> Dataset[Any]:
         return ComparisonBatches(
-            comparisons, by_id, collator, steps=config.steps, batch_size=config.batch_size, seed=config.seed, rank=rank
-        )
+            comparisons, by_id, collator, steps=config.steps, batch_size=config.batch_size,
+            explained=config.explained, seed=config.seed, rank=rank,
+        )  # fmt: skip
 
     fit(comparer, batches, config.steps, config.processes, "comparing")
 
