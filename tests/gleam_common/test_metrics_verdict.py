@@ -47,7 +47,8 @@ def test_decisions_by_hand() -> None:
     assert recall(SAYS, LABELS) == 2 / 3
     assert f1([1, 1, 1, 1], [1, 0, 0, 0]) == pytest.approx(2 * 0.25 * 1 / 1.25)
     assert mcc(SAYS, LABELS) == pytest.approx((2 * 4 - 1) / math.sqrt(3 * 3 * 5 * 5))
-    assert mcc(SAYS, LABELS) == pytest.approx(np.corrcoef(SAYS, LABELS)[0, 1])
+    uneven = [1, 1, 1, 0, 0, 0, 0, 0], [1, 1, 0, 1, 1, 1, 0, 0]
+    assert mcc(*uneven) == pytest.approx(np.corrcoef(*uneven)[0, 1])
     assert yes_rate(SAYS) == 3 / 8
 
 
@@ -113,6 +114,8 @@ def test_ece_by_mass_and_the_bins() -> None:
     assert ece([1.0, 0.0], [1, 0]) == 0.0
     tied = calibration_bins([0.5] * 7, [1, 0, 0, 1, 0, 0, 0], equal_mass=True)
     assert tied.share_B.tolist() == [1.0]
+    most_tied = calibration_bins([0.1, 0.2, 0.2, 0.2], [1, 0, 0, 1], bins=2, equal_mass=True)
+    assert most_tied.share_B.tolist() == [0.25, 0.75]
 
 
 def test_brier_and_nll_by_hand() -> None:

@@ -155,3 +155,12 @@ def test_a_model_compared_with_itself_and_with_a_worse_one(rows) -> None:
 def test_models_of_other_records_are_not_compared(rows) -> None:
     with pytest.raises(DataError, match="different records"):
         compare_models(rows, rows[1:], resamples=10)
+
+
+def test_a_probability_of_one_half_is_a_yes_everywhere(rows) -> None:
+    """As in the answers of a trained model, whose texts argue for that."""
+    half = [replace(row, probability=0.5) for row in rows]
+    result = evaluate_predictions(half, resamples=20)
+    assert result["yes_rate"]["value"] == 1.0
+    assert result["accuracy"]["value"] == result["contradiction_rate"]["value"] == 0.5
+    assert compare_models(rows, half, resamples=20)["difference"]["yes_rate"]["value"] == 0.5

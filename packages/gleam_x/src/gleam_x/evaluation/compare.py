@@ -77,10 +77,11 @@ def _difference(first: Callable[[Floats], float], second: Callable[[Floats], flo
 def _measures(rows: Sequence[Prediction]) -> dict[str, Callable[[Floats], float]]:
     label_N = np.array([row.same_place for row in rows], np.float64)
     score_N, p_N = np.array([row.score for row in rows]), np.array([row.probability for row in rows])
+    says_N = np.array([row.says_yes for row in rows])
     measures: dict[str, Callable[[Floats], float]] = {
         "auroc": lambda weight_N: verdict.auroc(score_N, label_N, weight_N),
-        "accuracy": lambda weight_N: verdict.accuracy(p_N > 0.5, label_N, weight_N),
-        "yes_rate": lambda weight_N: verdict.yes_rate(p_N > 0.5, weight_N),
+        "accuracy": lambda weight_N: verdict.accuracy(says_N, label_N, weight_N),
+        "yes_rate": lambda weight_N: verdict.yes_rate(says_N, weight_N),
         "ece": lambda weight_N: verdict.ece(p_N, label_N, weights=weight_N),
     }
     if not any(row.text.strip() for row in rows):

@@ -72,8 +72,8 @@ class Prediction:
 
     @property
     def says_yes(self) -> bool:
-        """The model's verdict, from the calibrated probability."""
-        return self.probability > 0.5
+        """The model's verdict: whether the calibrated probability reaches one half."""
+        return self.probability >= 0.5
 
     @cached_property
     def statements(self) -> Statements:

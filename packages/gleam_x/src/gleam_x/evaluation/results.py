@@ -82,7 +82,7 @@ def verdict_metrics(rows: Sequence[Prediction], draws: Draws) -> dict[str, Measu
     label_N = np.array([row.same_place for row in rows], np.float64)
     p_N = np.array([row.probability for row in rows])
     score_N = np.array([row.score for row in rows])
-    says_N, sure_N = p_N > 0.5, np.abs(p_N - 0.5)
+    says_N, sure_N = np.array([row.says_yes for row in rows]), np.abs(p_N - 0.5)
     correct_N = says_N == label_N
     shares: dict[str, Callable[[Floats], float]] = {
         "auroc": lambda weight_N: verdict.auroc(score_N, label_N, weight_N),
