@@ -54,7 +54,7 @@ def chrf(text: str, reference: str, language: str) -> float:
         ConfigError: a language other than "en" and "zh".
     """
     metric = _metric("chrf", language)
-    return float(metric.sentence_score(text, [reference]).score) / 100 if text.strip() else 0.0
+    return float(metric.sentence_score(text, [reference]).score) / 100
 
 
 def bleu(text: str, reference: str, language: str) -> float:
@@ -64,7 +64,7 @@ def bleu(text: str, reference: str, language: str) -> float:
         ConfigError: a language other than "en" and "zh".
     """
     metric = _metric("bleu", language)
-    return float(metric.sentence_score(text, [reference]).score) / 100 if text.strip() else 0.0
+    return float(metric.sentence_score(text, [reference]).score) / 100
 
 
 def rouge_tokens(text: str) -> list[str]:
