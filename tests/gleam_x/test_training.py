@@ -184,6 +184,14 @@ def test_accumulated_batches_train_as_one_large_batch_does(folder: Path) -> None
             assert runs[size][1][key] == pytest.approx(value, rel=1e-4), key
 
 
+def test_the_parts_of_a_run_follow_one_another(folder: Path) -> None:
+    for every in (1, 5):
+        settings = recipe(folder, checkpoint_steps=every, lora=LoraSpec(dropout=0.0), max_steps=5)
+        training.train(settings, folder / f"every-{every}")
+    first, second = weights(folder / "every-1"), weights(folder / "every-5")
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
 def test_deepspeed_trains_as_one_process_does(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine on a CPU, by GLEAM-C's strategy; on GPUs Lightning's own takes the same options."""
     strategy = pytest.importorskip("gleam_c.strategy").CpuDeepSpeedStrategy
