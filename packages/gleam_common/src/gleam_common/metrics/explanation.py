@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
 
 from gleam_common.errors import ConfigError, DataError
 
@@ -37,11 +39,6 @@ def _metric(name: str, language: str) -> Any:
     """Return sacrebleu's own metric for a language."""
     if language not in _CHRF_WORDS:
         raise ConfigError("language of a text score", value=language, allowed=_CHRF_WORDS)
-    try:
-        from sacrebleu.metrics.bleu import BLEU
-        from sacrebleu.metrics.chrf import CHRF
-    except ImportError:
-        raise ConfigError("text scores need sacrebleu", fix="pip install gleam-x") from None
     if name == "chrf":
         return CHRF(word_order=_CHRF_WORDS[language])
     return BLEU(tokenize=_BLEU_TOKENS[language], effective_order=True)
