@@ -134,7 +134,7 @@ def test_the_card_counts_what_is_there(benchmark: Path) -> None:
     assert "160 records of two pictures each" in card
     assert "| train | 112 | 56 |" in card
     assert "path: data/test-00000-of-00001.parquet" in card
-    assert "| text of both | " in card
+    assert "| text of the tile | " in card
 
 
 def test_what_is_named_is_in_both_pictures_and_the_same_for_right_and_wrong(benchmark: Path) -> None:

@@ -49,13 +49,16 @@ and the ids `record_id`, `pair_id`, `query_id`, `gallery_id`, `place_id`.
 Seed {seed}; confusable negatives from: {negatives_from}; wording {wording_version}; schema {schema_version}.
 Splits are by place; the test split is a city of its own. Every place stands once with its own tile and once with a
 wrong one, and is described by the same things both times; no tile is wrong more often than it is right. So neither one
-picture alone nor the description of one picture tells the verdict.
+picture alone nor the description of one picture tells the verdict. The descriptions of both together do, by design:
+what is named twice is the same place. A model that is scored must see neither.
 
 {shortcuts}
 ## Limits
 
 The world is synthetic: buildings, streets and light are simpler than real ones. Explanations are made of templates with
-many wordings. Names of streets and places occur on labelled maps, never in explanations.
+many wordings. Names of streets and places occur on labelled maps, never in explanations. "The pond" does not mean that
+there is no other. "There is no pond" means none that takes 0.3 % of the picture or more; a corner of one may be there.
+Wrong pairs always differ in a kind of thing, so a model that recognises things well needs little geometry.
 
 Licence: CC0-1.0, pictures and texts.
 """

@@ -76,6 +76,8 @@ def verify(benchmark: Path, world: Path = Path("data/synthcity"), records: int =
 
     if records < 1:
         raise ConfigError("records to verify", value=records, allowed="1 or more")
+    if seed < 0:
+        raise ConfigError("seed of the draw", value=seed, allowed="0 or more")
     checked, claims = verify_benchmark(benchmark, world, records, seed)
     print(f"{claims} claims of {checked} records hold")
 

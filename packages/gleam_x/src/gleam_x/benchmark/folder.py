@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import Dataset, DatasetDict, Features, Image, Value
-from gleam_common.artifacts import read_manifest, write_atomic
+from gleam_common.artifacts import MANIFEST_NAME, read_manifest, write_atomic
 from gleam_common.errors import ArtifactError, DataError
 
 from gleam_x.benchmark.landmarks import Landmark, is_the_kind
@@ -116,6 +116,10 @@ def open_benchmark(folder: str | Path) -> DatasetDict:
         ArtifactError: the folder holds no finished benchmark of this version.
     """
     folder = Path(folder)
+    if not (folder / MANIFEST_NAME).is_file():
+        raise ArtifactError(
+            "no such benchmark", value=str(folder), fix="check the path, or run `gleam-x benchmark build --out DIR`"
+        )
     manifest = read_manifest(folder)
     if manifest.kind != KIND or not manifest.complete:
         raise ArtifactError(

@@ -21,7 +21,8 @@ _SPORTS = {
 }
 _PLAIN = ("bridge", "parking", "plaza", "pond", "railway", "river", "roundabout")
 _VIVID = ("blue", "green", "orange", "pink", "purple", "red", "teal", "yellow")
-_LEAST_NAMED = 0.006
+_LEAST_NAMED, _LEAST_NAMED_UAV = 0.006, 0.01
+"""Share of the picture; a UAV picture shows more ground than a tile, and its edges cut things off."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +68,7 @@ def _landmark(fact: Mapping[str, Any], view: View) -> Landmark | None:
         part=part,
         where=where_in_picture(fact, view),
         share=fact["share"],
-        is_nameable=is_distinct and fact["share"] >= _LEAST_NAMED,
+        is_nameable=is_distinct and fact["share"] >= (_LEAST_NAMED_UAV if view is View.UAV else _LEAST_NAMED),
     )
 
 

@@ -21,6 +21,9 @@ _MOST_COUNTED = 9  # the lexicons have numbers up to nine
 _HOW_MANY = (0.25, 0.5, 0.25)
 """Odds of naming one, two or three things."""
 
+_IN_PARTS = ("church", "tower")
+"""Kinds that may be built of several items, nave and steeple; an eye counts them as one."""
+
 Look = tuple[str, str]
 
 
@@ -74,7 +77,7 @@ def _side_by_side(group: Sequence[Named], query: Sequence[Landmark], tile: Seque
     alike = [{mark.item_id for mark in marks if _could_be_counted(mark, first.tile)} for marks in (query, tile)]
     is_all = alike[0] == alike[1] == {pair.query.item_id for pair in group}
     is_together = len({(pair.query.where, pair.tile.where) for pair in group}) == 1
-    is_countable = 1 < len(group) <= _MOST_COUNTED
+    is_countable = 1 < len(group) <= _MOST_COUNTED and first.tile.what not in _IN_PARTS
     return replace(first, count=len(group)) if is_countable and is_together and is_all else first
 
 

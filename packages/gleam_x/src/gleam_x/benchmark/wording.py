@@ -22,7 +22,7 @@ from gleam_x.benchmark.schema import LANGUAGES, Claim
 
 __all__ = ["WORDING_VERSION", "claims_of", "explain", "lexicon"]
 
-WORDING_VERSION = "synthcity-2"
+WORDING_VERSION = "synthcity-3"
 """Changes whenever the same pair would get other words; stored in each record's provenance."""
 
 Lexicon = Mapping[str, Any]

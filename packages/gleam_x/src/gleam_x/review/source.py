@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from gleam_common.errors import DataError
 
@@ -97,7 +98,10 @@ def data_files(folder: Path, split: str = "") -> list[Path]:
 
 
 def _rows(file: Path) -> Iterator[tuple[dict[str, Any], _Place]]:
-    parquet = pq.ParquetFile(file)
+    try:
+        parquet = pq.ParquetFile(file)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{file} is broken ({error})", fix="build the benchmark again") from None
     missing = set(PICTURES) - set(parquet.schema_arrow.names)
     if missing:
         raise DataError(f"{file}: no such column", value=sorted(missing), fix="build the benchmark again")

@@ -90,6 +90,8 @@ def annotate(
     from gleam_x.teachers.limits import Limits
     from gleam_x.teachers.registry import find_teacher
 
+    if seed < 0:
+        raise ConfigError("seed of the drawn pairs", value=seed, allowed="0 or more")
     first = find_teacher(teacher, model, key_env, _prices(price_in, price_out, currency))
     second_prices = _prices(second_price_in, second_price_out, currency)
     second = find_teacher(second_teacher, second_model, second_key_env, second_prices) if second_teacher else None
