@@ -72,6 +72,21 @@ def test_more_records_than_places_are_refused_with_what_is_possible(
     error = refused("build", "--out", tmp_path / "b", "--world", world, "--records", 4000)
     assert re.search(r"too few places in split validation for the records: 4000; make a world of more pl", error), error
     assert "at most" not in error, "no number below the least"
+    assert not (tmp_path / "b").exists(), "what cannot be gone on with must not refuse the next attempt"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [(("--seed", -1), "seed of the draw: -1; allowed: 0 or more"), (("--records", 0), "1 or more")],
+)
+def test_verify_refuses_bad_draws(
+    refused: Callable[..., str], benchmark: Path, world: Path, words: tuple[object, ...], expected: str
+) -> None:
+    assert expected in refused("verify", benchmark, "--world", world, *words)
+
+
+def test_a_path_that_is_no_benchmark_names_the_command(refused: Callable[..., str], tmp_path: Path) -> None:
+    assert "run `gleam-x benchmark build --out DIR`" in refused("verify", tmp_path / "nothere")
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,14 @@ def test_a_folder_without_a_benchmark_and_an_unknown_split(tmp_path, benchmark):
         open_benchmark(benchmark, "dev")
 
 
+def test_a_file_that_was_cut_off_is_named(tmp_path, make, write):
+    folder = write(tmp_path, make(2))
+    file = next((folder / "data").glob("*.parquet"))
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(DataError, match=f"{file.name} is broken"):
+        open_benchmark(folder)
+
+
 def test_a_missing_picture_is_named_and_the_others_counted(tmp_path, make, write):
     def pictures(record, number):
         whole = {"bytes": b"\xff\xd8\xff", "path": None}
