@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 from gleam_common.artifacts import write_json
 from gleam_common.catalog import Catalog
+from gleam_common.progress import progress
+from PIL import Image
 
 from gleam_x.benchmark.folder import read_records, read_rows
 from gleam_x.benchmark.landmarks import Landmark
@@ -17,6 +20,9 @@ from gleam_x.benchmark.schema import Record
 from gleam_x.calibration import Fusion, fit_fusion
 from gleam_x.collate import Sample
 from gleam_x.evaluation.predictions import PREDICTIONS_FILE, Prediction, write_predictions
+from gleam_x.evaluation.probe_scores import summarise_probe
+from gleam_x.evaluation.probes import PROBES
+from gleam_x.evaluation.report import write_report
 from gleam_x.evaluation.results import evaluate_predictions
 from gleam_x.matcher import Matcher
 from gleam_x.pair_data import PairSplit, read_split
@@ -25,6 +31,7 @@ from gleam_x.trained import Answer, Trained, open_trained
 __all__ = ["evaluate_run", "grey_pictures"]
 
 _GREY = 122
+_PROBED = 200
 
 
 def evaluate_run(
@@ -35,7 +42,7 @@ def evaluate_run(
     catalog: Path | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Evaluate a run of ``gleam-x train``; write ``predictions.parquet``, ``fusion.json`` and ``results.json`` there.
+    """Evaluate a run of ``gleam-x train``; write predictions, fusion, results.json and report.html there.
 
     Args:
         run: its folder.
@@ -65,11 +72,56 @@ def evaluate_run(
     blank_rows = _predictions(data, _grey_answers(trained, data), shows, None, None)
     write_predictions(run / PREDICTIONS_FILE, rows)
     results = evaluate_predictions(
-        rows, train_records=list(read_records(benchmark, "train")), blank_rows=blank_rows, seed=seed
+        rows,
+        train_records=list(read_records(benchmark, "train")),
+        blank_rows=blank_rows,
+        probes=_probes(trained, data, rows, seed),
+        seed=seed,
     )
     results |= {"split": split, "recipe": trained.recipe}
     write_json(run / "results.json", results)
+    write_report(run, results, rows, _pictures(benchmark, split))
     return results
+
+
+def _probes(trained: Trained, data: PairSplit, rows: Sequence[Prediction], seed: int) -> dict[str, Any]:
+    """Return what changed pictures change in the answers, on records drawn evenly from the split."""
+    chosen = np.linspace(0, len(rows) - 1, min(_PROBED, len(rows))).round().astype(int).tolist()
+    records, own = [data.records[number] for number in chosen], [rows[number] for number in chosen]
+    samples = [data.samples("verify")[number] for number in chosen]
+    queries, tiles = [record.query_id for record in records], [record.gallery_id for record in records]
+    found = {}
+    for name, change in progress(PROBES.items(), desc="probes", unit="probe", leave=False):
+        answers = trained.answers(change(samples, queries, tiles), explain=trained.explains, title="")
+        changed = [_answered(row, answer) for row, answer in zip(own, answers, strict=True)]
+        found[name] = summarise_probe(own, changed, seed)
+    return found
+
+
+def _pictures(benchmark: Path, split: str) -> Callable[[Prediction], tuple[Image.Image, Image.Image]]:
+    """Return what gives the pictures of a record, as the benchmark holds them."""
+    held = {
+        row["record_id"]: (row["query_image"]["bytes"], row["satellite_image"]["bytes"])
+        for row in read_rows(benchmark, split)
+    }
+
+    def open_both(row: Prediction) -> tuple[Image.Image, Image.Image]:
+        query, tile = held[row.record_id]
+        return Image.open(io.BytesIO(query)), Image.open(io.BytesIO(tile))
+
+    return open_both
+
+
+def _answered(row: Prediction, answer: Answer) -> Prediction:
+    return replace(
+        row,
+        score=answer.score.score,
+        score_query_first=answer.score.query_first,
+        score_satellite_first=answer.score.satellite_first,
+        leftover=answer.score.leftover,
+        probability=answer.probability,
+        text=answer.explanation,
+    )
 
 
 def _fit_fusion(trained: Trained, benchmark: Path, matcher: Matcher, world: Catalog) -> Fusion:

@@ -35,7 +35,7 @@ def evaluate(
 ) -> None:
     """Verdicts, explanations and their claims on a split of the benchmark, with 95 % intervals by place.
 
-    Writes predictions.parquet and results.json into the run.
+    Writes predictions.parquet, results.json and report.html into the run.
 
     Args:
         run: folder of `gleam-x train`.
@@ -53,7 +53,7 @@ def evaluate(
     door = None if matcher is None else Matcher(matcher)
     results = evaluate_run(run, benchmark, split, door, catalog, seed)
     print(_table(results))
-    print(f"results: {run / 'results.json'}")
+    print(f"report: {run / 'report.html'}")
 
 
 def _table(results: dict[str, Any]) -> str:
