@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 from gleam_common.views import View
 from gleam_x.architecture import PRESETS, build_model, build_processor
 from gleam_x.base.sights import LOOKS, Sight, token_looks
-from gleam_x.base.tower import SightBatches, Tower, one_frame_patches, patch_rows, turned, warm_cosine
+from gleam_x.base.tower import SightBatches, Tower, level_output, one_frame_patches, patch_rows, turned, warm_cosine
 from gleam_x.even import even_channels
 from gleam_x.pixel_budget import PixelBudget
 from gleam_x.tokenizer import train_tokenizer
@@ -107,6 +109,19 @@ def test_even_channels_take_a_cast_away() -> None:
     assert plain.mean(axis=(0, 1)) == pytest.approx([122] * 3, abs=2)
     grey = even_channels(np.full((8, 8, 3), 17, np.uint8))
     assert (grey == 122).all()
+
+
+def test_the_towers_output_gets_the_size_of_words(parts) -> None:
+    model, processor = parts
+    made = processor.image_processor(images=[PICTURE], input_data_format="channels_last", return_tensors="pt")
+    visual, inputs = copy.deepcopy(model.model.visual), (made["pixel_values"], made["image_grid_thw"])
+    with torch.inference_mode():
+        before = visual(inputs[0], grid_thw=inputs[1]).pooler_output
+    found = level_output(visual, *inputs, target=0.25)
+    with torch.inference_mode():
+        after = visual(inputs[0], grid_thw=inputs[1]).pooler_output
+    assert found == pytest.approx(before.pow(2).mean().sqrt().item())
+    assert torch.allclose(after, before * (0.25 / found), atol=1e-6)
 
 
 def test_learning_rate_rises_then_falls() -> None:

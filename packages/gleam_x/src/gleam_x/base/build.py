@@ -23,7 +23,7 @@ from gleam_x.base.comparisons import Comparison, ComparisonBatches, draw_compari
 from gleam_x.base.fitting import fit, process_rank
 from gleam_x.base.language import Comparer
 from gleam_x.base.sights import Sight, read_sights
-from gleam_x.base.tower import SightBatches, Tower, one_frame_patches
+from gleam_x.base.tower import SightBatches, Tower, level_output, one_frame_patches
 from gleam_x.benchmark.schema import LANGUAGES
 from gleam_x.collate import Collator
 from gleam_x.even import write_preparation
@@ -35,6 +35,7 @@ __all__ = ["BaseConfig", "build_base"]
 KIND = "gleam-x base"
 _TOWER_FILE = "tower.safetensors"
 _PATCH_PX, _TOKEN_PX = 14, 28
+_LEVELLED = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +124,9 @@ def build_base(world: str | Path, out: str | Path, config: BaseConfig, overwrite
     model = build_model(config.spec, tokenizer, config.seed)
     sights = read_sights(catalog, ["train"], _sizes(processor), _TOKEN_PX)
     _teach_tower(model, processor, sights, config, out)
+    some = [sight.picture_HWC for sight in sights[:: max(1, len(sights) // _LEVELLED)]]
+    made = processor.image_processor(images=some, input_data_format="channels_last", return_tensors="pt")
+    level_output(model.model.visual, made["pixel_values"], made["image_grid_thw"])
     _teach_comparing(model, processor, sights, comparisons, config)
     if stage is not None:
         _finish(stage, model, processor)

@@ -25,7 +25,7 @@ from typing_extensions import override
 
 from gleam_x.base.sights import LOOKS, Sight
 
-__all__ = ["SightBatches", "Tower", "one_frame_patches", "patch_rows", "turned", "warm_cosine"]
+__all__ = ["SightBatches", "Tower", "level_output", "one_frame_patches", "patch_rows", "turned", "warm_cosine"]
 
 Batch = dict[str, Tensor]
 _PATCH, _MERGE = 14, 2
@@ -150,6 +150,26 @@ def one_frame_patches(visual: Any) -> Iterator[None]:
         yield
     finally:
         embed.forward = usual
+
+
+def level_output(visual: Any, pixels_PD: Tensor, grid_N3: Tensor, target: float = 0.1) -> float:
+    """Scale a tower's last layer so that its tokens have the root mean square ``target``; return what it was.
+
+    Learning looks makes the tokens some sixty times as large as the embeddings of words. The language model adds to
+    what it is given: beside such tokens its own work would be lost, and nothing could be compared.
+
+    Args:
+        visual: Qwen2.5-VL's ``model.visual``, changed in place.
+        pixels_PD: patches of some pictures, as the processor makes them.
+        grid_N3: their grids.
+        target: a few times the embeddings' own, > 0.
+    """
+    last = visual.merger.mlp[2]
+    with torch.no_grad():
+        found = float(visual(pixels_PD, grid_thw=grid_N3).pooler_output.pow(2).mean().sqrt())
+        for weight in (last.weight, last.bias):
+            weight.mul_(target / found)
+    return found
 
 
 def warm_cosine(step: int, steps: int, warmup: int = 100) -> float:
