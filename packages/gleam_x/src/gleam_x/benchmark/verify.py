@@ -59,8 +59,8 @@ def verify_benchmark(folder: str | Path, world: str | Path, records: int, seed: 
         ArtifactError: no finished benchmark or world, or the benchmark is of another world.
         DataError: a record is broken, or a claim does not hold (names the first, counts all).
     """
-    _check_world(folder, world)
     every = check_benchmark(folder)
+    _check_world(folder, world)
     chosen = np.random.default_rng(seed).permutation(len(every))[:records].tolist()
     wanted = [every[index] for index in chosen]
     pictures = sorted({picture for record in wanted for picture in (record.query_id, record.gallery_id)})
