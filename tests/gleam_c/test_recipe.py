@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 from gleam_c.encoder import list_encoders
-from gleam_c.recipe import Recipe, find_config
+from gleam_c.recipe import Recipe
 from gleam_c.train_command import parse_recipe
 from gleam_common.errors import ConfigError, GleamError
+from gleam_common.recipes import find_recipe
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "configs" / "c").glob("*.yaml"))
@@ -43,7 +44,7 @@ def test_names_paths_and_options() -> None:
     assert parse("--config", "smoke", "--loss.temperature", "0.2").loss.temperature == 0.2
     recipe, out, overwrite = parse_recipe(["--config", "smoke", "--out", "runs/x", "--overwrite"])
     assert (out, overwrite) == (Path("runs/x"), True)
-    assert find_config("c/smoke") == find_config("smoke")
+    assert find_recipe("c/smoke", "gleam_c", "c") == find_recipe("smoke", "gleam_c", "c")
     assert len(recipe.phases) == 2
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 from gleam_common.errors import ConfigError
-from gleam_x.recipe import Recipe, TrainerConfig, find_config
+from gleam_common.recipes import find_recipe
+from gleam_x.recipe import Recipe, TrainerConfig
 from gleam_x.train_command import parse_recipe
 
 FOLDER = Path(__file__).parents[2] / "configs" / "x"
@@ -54,7 +55,7 @@ def test_an_unknown_key_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"batchsize.*batch_size"):
         parse_recipe(["--config", str(tmp_path / "mine.yaml"), "--out", "run"])
     with pytest.raises(ConfigError, match=r"no such recipe: 'nowhere'.*x/smoke"):
-        find_config("nowhere")
+        find_recipe("nowhere", "gleam_x", "x")
 
 
 @pytest.mark.parametrize(

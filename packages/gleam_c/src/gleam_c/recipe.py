@@ -4,33 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from gleam_common.augment import AugmentConfig
 from gleam_common.errors import ConfigError
+from gleam_common.recipes import AboutConfig
 from gleam_common.synthcity.world import WorldConfig
 from gleam_common.views import View, parse_view
 
 from gleam_c.strategy import TrainerConfig
 
-__all__ = ["AboutConfig", "LossConfig", "OptimizerConfig", "PhaseConfig", "Recipe", "find_config"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class AboutConfig:
-    """What the recipe reproduces, where it ran and what came out. "not run yet" is a value.
-
-    Args:
-        reproduces: paper, table and row, or our own question.
-        ran: machine, date, time and peak memory.
-        result: what came out.
-    """
-
-    reproduces: str = "nothing: our own setting"
-    ran: str = "not run yet"
-    result: str = "not run yet"
+__all__ = ["LossConfig", "OptimizerConfig", "PhaseConfig", "Recipe"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,20 +162,3 @@ class Recipe:
                     value=phase.batch_size,
                     allowed=f"multiples of the {self.trainer.processes} processes",
                 )
-
-
-def find_config(name: str, folder: str = "c") -> Path:
-    """Return the path of a recipe: a file, or the name of one that ships with the package.
-
-    Raises:
-        ConfigError: when there is neither.
-    """
-    path = Path(name)
-    if path.is_file():
-        return path
-    shipped = Path(str(files("gleam_c"))) / "configs"
-    known = sorted(str(p.relative_to(shipped).with_suffix("")) for p in shipped.rglob("*.yaml"))
-    for candidate in (shipped / f"{name}.yaml", shipped / folder / f"{name}.yaml"):
-        if candidate.is_file():
-            return candidate
-    raise ConfigError("no such recipe", value=name, allowed=known, fix="or give the path of a YAML file")

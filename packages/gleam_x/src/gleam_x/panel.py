@@ -6,10 +6,9 @@ from typing import Any
 
 import lightning as L  # noqa: N812
 import numpy as np
-import numpy.typing as npt
+from gleam_common.metrics.verdict import auroc
 from gleam_common.progress import progress
 from lightning.pytorch.callbacks import Callback
-from scipy.stats import rankdata
 from tqdm import tqdm
 from typing_extensions import override
 
@@ -18,17 +17,7 @@ from gleam_x.collate import Collator
 from gleam_x.pair_data import Item, PairSplit
 from gleam_x.run_folder import RunFolder, append_rows
 
-__all__ = ["StepBar", "ValidationPanel", "area_under_roc"]
-
-
-def area_under_roc(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
-    """Return the probability that a true pair scores above a false one, ties half; NaN with one class only."""
-    truth = np.asarray(labels, dtype=bool)
-    positives, negatives = int(truth.sum()), int((~truth).sum())
-    if not positives or not negatives:
-        return float("nan")
-    ranks = rankdata(np.asarray(scores, dtype=np.float64))
-    return float((ranks[truth].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+__all__ = ["StepBar", "ValidationPanel"]
 
 
 class ValidationPanel(Callback):
@@ -66,7 +55,7 @@ class ValidationPanel(Callback):
         truth = np.array([record.same_place for record in self._split.records])
         values = {
             "val/accuracy": float(((scores > 0) == truth).mean()),
-            "val/auroc": area_under_roc(scores, truth),
+            "val/auroc": auroc(scores, truth),
             "val/yes_rate": float((scores > 0).mean()),
             "val/leftover": float(np.mean([score.leftover for score in found])),
         }

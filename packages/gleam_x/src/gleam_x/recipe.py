@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, Literal
 
 from gleam_common.errors import ConfigError
+from gleam_common.recipes import AboutConfig
 
 from gleam_x.lora import LoraSpec
 from gleam_x.pixel_budget import PixelBudget
 from gleam_x.prompts import ORDERS, RECIPES, recipe_tasks
 from gleam_x.quantise import check_combination
 
-__all__ = ["AboutConfig", "Recipe", "TrainerConfig", "find_config"]
+__all__ = ["Recipe", "TrainerConfig"]
 
 _ADAPTER_TASKS = {"two_adapters": {"verify": ("verify",), "explain": ("explain",)}}
 _STRATEGIES = ("auto", "single", "deepspeed")
@@ -23,21 +22,6 @@ _LEAST = {
     "seed": 0, "epochs": 1, "max_steps": 0, "batch_size": 2, "accumulate": 1, "max_tokens": 64, "checkpoint_steps": 0,
     "panel": 0, "shown": 0, "workers": 0,
 }  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class AboutConfig:
-    """What the recipe reproduces, where it ran and what came out. "not run yet" is a value.
-
-    Args:
-        reproduces: paper, table and row, or our own question.
-        ran: machine, date, time and peak memory.
-        result: what came out.
-    """
-
-    reproduces: str = "nothing: our own setting"
-    ran: str = "not run yet"
-    result: str = "not run yet"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,20 +153,3 @@ class Recipe:
     def what_decides(self) -> dict[str, Any]:
         """Every setting that changes what comes out: all but ``about``, into which the result is written later."""
         return {name: value for name, value in asdict(self).items() if name != "about"}
-
-
-def find_config(name: str, folder: str = "x") -> Path:
-    """Return the path of a recipe: a file, or the name of one that ships with the package.
-
-    Raises:
-        ConfigError: when there is neither.
-    """
-    path = Path(name)
-    if path.is_file():
-        return path
-    shipped = Path(str(files("gleam_x"))) / "configs"
-    known = sorted(p.relative_to(shipped).with_suffix("").as_posix() for p in shipped.rglob("*.yaml"))
-    for candidate in (shipped / f"{name}.yaml", shipped / folder / f"{name}.yaml"):
-        if candidate.is_file():
-            return candidate
-    raise ConfigError("no such recipe", value=name, allowed=known, fix="or give the path of a YAML file")
