@@ -34,8 +34,8 @@ SPECIAL_TOKENS = (
 """Those of Qwen2.5-VL, in its order; their ids are looked up, never written down."""
 
 _ROLES = ["system", "user", "assistant"]
-_LONGEST_TOKEN = 12
-"""Bytes: most English words, four Chinese characters. Without it whole Chinese clauses become one token."""
+_LONGEST_WORD, _LONGEST_CHINESE = 12, 4
+"""Characters of a token: most English words; a Chinese word, not a clause."""
 
 
 def train_tokenizer(texts: Iterable[str], merges: int = 2000) -> PreTrainedTokenizerBase:
@@ -45,7 +45,8 @@ def train_tokenizer(texts: Iterable[str], merges: int = 2000) -> PreTrainedToken
 
     Args:
         texts: explanations in both languages, in a fixed order.
-        merges: at most this many pairs are merged; the vocabulary has up to 256 + merges + 14 tokens.
+        merges: at most this many pairs of characters are merged, half of them English; the vocabulary has the 256 bytes
+            and the characters of the texts besides.
 
     Raises:
         ModelError: an answer word is no single token.
@@ -69,22 +70,48 @@ def train_tokenizer(texts: Iterable[str], merges: int = 2000) -> PreTrainedToken
     return tokenizer
 
 
-def _learn_merges(texts: Sequence[str], merges: int) -> tuple[dict[str, int], Any]:
-    # Qwen2Tokenizer's own normaliser and pre-tokeniser, so that merges never cross a boundary that it will draw.
-    rules: Any = Qwen2Tokenizer().backend_tokenizer
+def _learn_merges(texts: Sequence[str], merges: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """Return vocabulary and merges of byte symbols.
+
+    Characters are whole before they are merged with others. Merging bytes freely, as byte-level BPE does, leaves parts
+    of a rare character glued to its neighbour, and the rest of it spelled out for ever.
+    """
+    english = [text for text in texts if text.isascii()]
+    chinese = [text for text in texts if not text.isascii()]
+    learnt = _merges_of_characters(english, merges // 2, _LONGEST_WORD)
+    learnt += _merges_of_characters(chinese, merges - len(learnt), _LONGEST_CHINESE)
+    characters = sorted({character for text in texts for character in text}) if merges else []
+    whole = [pair for character in characters for pair in _merges_of_bytes(_byte_symbols(character))]
+    pairs = list(dict.fromkeys([*whole, *((_byte_symbols(left), _byte_symbols(right)) for left, right in learnt)]))
+    symbols = [*sorted(pre_tokenizers.ByteLevel.alphabet()), *("".join(pair) for pair in pairs)]
+    return {symbol: number for number, symbol in enumerate(dict.fromkeys(symbols))}, pairs
+
+
+def _merges_of_characters(texts: Sequence[str], merges: int, longest: int) -> list[tuple[str, str]]:
     learner = Tokenizer(models.BPE())
     learner.normalizer = normalizers.NFC()
-    learner.pre_tokenizer = rules.pre_tokenizer
+    # Qwen2Tokenizer's own pre-tokeniser without its step to bytes, so that merges never cross a boundary that it draws.
+    rules: Any = Qwen2Tokenizer().backend_tokenizer
+    learner.pre_tokenizer = rules.pre_tokenizer[0]
+    alphabet = sorted({character for text in texts for character in text})
     trainer = trainers.BpeTrainer(
-        vocab_size=256 + merges,
+        vocab_size=len(alphabet) + merges,
         min_frequency=2,
-        max_token_length=_LONGEST_TOKEN,
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        max_token_length=longest,
+        initial_alphabet=alphabet,
         show_progress=False,
     )
     learner.train_from_iterator(texts, trainer)
     # The learner has no other door to its merges.
-    return learner.get_vocab(), [tuple(pair) for pair in json.loads(learner.to_str())["model"]["merges"]]
+    return [(pair[0], pair[1]) for pair in json.loads(learner.to_str())["model"]["merges"]]
+
+
+def _byte_symbols(text: str) -> str:
+    return str(pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False).pre_tokenize_str(text)[0][0])
+
+
+def _merges_of_bytes(symbols: str) -> list[tuple[str, str]]:
+    return [(symbols[:end], symbols[end]) for end in range(1, len(symbols))]
 
 
 def require_single_tokens(tokenizer: PreTrainedTokenizerBase, words: Iterable[str]) -> None:

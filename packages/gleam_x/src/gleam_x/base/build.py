@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from gleam_common.artifacts import MANIFEST_NAME, Stage, open_stage, sha256_file, write_atomic
 from gleam_common.catalog import Catalog
@@ -35,7 +36,8 @@ __all__ = ["BaseConfig", "build_base"]
 KIND = "gleam-x base"
 _TOWER_FILE = "tower.safetensors"
 _PATCH_PX, _TOKEN_PX = 14, 28
-_LEVELLED = 100
+_LEVELLED, _READ = 100, 3000
+"""Pictures to measure the tower's tokens on, comparisons to learn a tokenizer from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,8 +120,7 @@ def build_base(world: str | Path, out: str | Path, config: BaseConfig, overwrite
     lightning.seed_everything(config.seed, verbose=False)
     catalog = Catalog.read(world)
     comparisons = draw_comparisons(catalog, config.draws, config.seed)
-    texts = [item.reasons[language] for item in comparisons for language in LANGUAGES]
-    tokenizer = train_tokenizer(texts[:: max(1, len(texts) // 8000)], config.merges)
+    tokenizer = _make_tokenizer(comparisons, config)
     processor = build_processor(tokenizer, PixelBudget(max_pixels=config.max_pixels))
     model = build_model(config.spec, tokenizer, config.seed)
     sights = read_sights(catalog, ["train"], _sizes(processor), _TOKEN_PX)
@@ -131,6 +132,14 @@ def build_base(world: str | Path, out: str | Path, config: BaseConfig, overwrite
     if stage is not None:
         _finish(stage, model, processor)
     return out
+
+
+def _make_tokenizer(comparisons: list[Comparison], config: BaseConfig) -> Any:
+    # By draw: right and wrong pairs, and both languages, take turns in the list.
+    some = np.random.default_rng(config.seed).permutation(len(comparisons))[:_READ].tolist()
+    return train_tokenizer(
+        [comparisons[number].reasons[language] for number in some for language in LANGUAGES], config.merges
+    )
 
 
 def _sizes(processor: Any) -> dict[View, tuple[int, int]]:
