@@ -1,22 +1,113 @@
-"""What the language model is told beside the words: which looks under the second picture's tokens the first shows too."""
+"""What the language model learns from: words beside tokens that the tower made, and what both pictures show."""
 
 from __future__ import annotations
 
 import numpy as np
-from gleam_x.base.comparisons import shared_looks
+import pytest
+import torch
+from gleam_common.views import QUERY_VIEWS, View
+from gleam_x.architecture import PRESETS, build_model, build_processor
+from gleam_x.base.comparisons import Comparison, ComparisonBatches
+from gleam_x.base.language import Comparer
+from gleam_x.base.seen import see_pictures
+from gleam_x.base.sights import LOOKS, make_sight
+from gleam_x.benchmark.pairs import Pair
+from gleam_x.collate import VERDICT, Collator, Sample, model_inputs
+from gleam_x.pixel_budget import PixelBudget
+from gleam_x.prompts import Prompt, build_target
+from gleam_x.tokenizer import train_tokenizer
+
+RNG = np.random.default_rng(5)
+REASONS = {"en": "Both show a pond.", "zh": "两张图都有池塘。"}
 
 
-def test_shared_looks_are_those_of_the_other_picture() -> None:
-    first = np.array([[0.9, 0.0, 0.05], [0.0, 0.0, 0.0]], np.float32)
-    second = np.array([[0.5, 0.8, 0.7]], np.float32)
-    own, shared, is_second = shared_looks(first, second)
-    assert (own == np.concatenate([first, second])).all()
-    assert is_second.tolist() == [False, False, True]
-    # 0.05 of a square is too little to be seen
-    assert shared[2].tolist() == [0.5, 0.0, 0.0]
+def sight(name: str, view: View, *kinds: str):
+    blank = {"item_id": 1, "detail": "", "colour": "", "roof_colour": "", "share": 0.3, "side": "N", "count": None}
+    facts = [{**blank, "kind": kind, "box": (0, 0, 30, 30), "image_side": "centre"} for kind in kinds]
+    return make_sight(name, view, RNG.integers(0, 256, (56, 56, 3), dtype=np.uint8), facts, (56, 56), 28)
 
 
-def test_a_picture_beside_itself_shares_all_it_shows() -> None:
-    looks = np.random.default_rng(0).uniform(0.2, 1, (5, 4)).astype(np.float32)
-    _, shared, is_second = shared_looks(looks, looks)
-    assert (shared[is_second] == looks).all()
+@pytest.fixture(scope="module")
+def parts():
+    tokenizer = train_tokenizer(list(REASONS.values()) * 20, 400)
+    model, processor = build_model(PRESETS["nano"], tokenizer), build_processor(tokenizer, PixelBudget())
+    sights = {"tile": sight("tile", View.SATELLITE, "pond"), **{str(v): sight(str(v), v, "river") for v in QUERY_VIEWS}}
+    pairs = [
+        Pair(
+            query_id=str(view), gallery_id="tile", place_id="p", view=view, negative_kind=kind, named_query=(),
+            named_tile=(), count_query=(), count_tile=(),
+        )
+        for view in QUERY_VIEWS
+        for kind in ("", "random")
+    ]  # fmt: skip
+    seen = see_pictures(model.model.visual, processor, list(sights.values()), 1, seed=1)
+    return model, processor, sights, [Comparison(pair=pair, reasons=REASONS) for pair in pairs], seen
+
+
+def batches(parts, rank: int = 0, explained: float = 0.5) -> ComparisonBatches:
+    _, processor, sights, comparisons, seen = parts
+    return ComparisonBatches(
+        comparisons, sights, seen, Collator(processor), steps=9, batch_size=8, explained=explained, seed=1, rank=rank
+    )
+
+
+def test_the_first_variant_is_the_whole_picture_as_the_model_itself_sees_it(parts) -> None:
+    model, processor, sights, _, seen = parts
+    query, tile = sights["uav"], sights["tile"]
+    prompt = Prompt(view="uav", language="en", order="query_first", task="label_only")
+    sample = Sample(
+        query=query.whole.picture_HWC, satellite=tile.whole.picture_HWC, prompt=prompt,
+        target=build_target(prompt, "yes", ""),
+    )  # fmt: skip
+    batch = Collator(processor)([sample])
+    with torch.no_grad():
+        tokens = model.model.visual(batch["pixel_values"], grid_thw=batch["image_grid_thw"]).pooler_output
+    known = torch.cat([seen["uav"][0].tokens_TH, seen["tile"][0].tokens_TH])
+    assert torch.allclose(tokens, known, atol=1e-4)
+    words = Collator(processor).words([sample], torch.tensor([seen["uav"][0].grid_3, seen["tile"][0].grid_3]))
+    assert all(torch.equal(words[name], batch[name]) for name in words)
+    assert "pixel_values" not in words
+    assert model_inputs(batch)
+
+
+def test_a_batch_tells_what_each_picture_shows_in_its_order(parts) -> None:
+    batch = batches(parts)[2]
+    pond, river = LOOKS.index("pond"), LOOKS.index("river")
+    for shows_2L in batch["shows"]:
+        first, second = shows_2L[: len(LOOKS)], shows_2L[len(LOOKS) :]
+        assert {int(first.argmax()), int(second.argmax())} == {pond, river}
+    assert {int(shows[: len(LOOKS)].argmax()) for step in range(4) for shows in batches(parts)[step]["shows"]} == {
+        pond,
+        river,
+    }
+
+
+def test_reasons_are_told_of_whole_pictures_only(parts) -> None:
+    *_, seen = parts
+    whole = {id(variants[0].tokens_TH) for variants in seen.values()}
+    assert all(id(tokens) in whole for tokens in batches(parts, explained=1.0)[0]["seen"])
+    assert not all(id(tokens) in whole for tokens in batches(parts, explained=0.0)[0]["seen"])
+
+
+def test_batches_follow_step_and_rank(parts) -> None:
+    first, again, other = batches(parts)[1], batches(parts)[1], batches(parts, rank=1)[1]
+    assert torch.equal(first["input_ids"], again["input_ids"])
+    assert first["input_ids"].shape != other["input_ids"].shape or not torch.equal(
+        first["input_ids"], other["input_ids"]
+    )
+
+
+def test_what_is_shown_is_asked_of_the_token_in_front_of_the_verdict(parts) -> None:
+    model, _, _, _, _ = parts
+    comparer, batch = Comparer(model, 1e-3, 0.5, 1.0, 10), batches(parts)[0]
+    comparer.log = lambda *_, **__: None  # type: ignore[method-assign]
+    asked: list[torch.Tensor] = []
+    comparer.shows.register_forward_hook(lambda _, given, __: asked.append(given[0]))
+    hidden: list[torch.Tensor] = []
+    model.model.language_model.layers[comparer._middle - 1].register_forward_hook(
+        lambda _, __, out: hidden.append(out[0] if isinstance(out, tuple) else out)
+    )
+    comparer.training_step(batch, 0).backward()
+    row, place = (batch["span_ids"] == VERDICT).nonzero()[0].tolist()
+    assert torch.equal(asked[0][row], hidden[0][row, place - 1])
+    assert all(weight.grad is None for weight in model.model.visual.parameters())

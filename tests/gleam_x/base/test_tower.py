@@ -9,8 +9,8 @@ import pytest
 import torch
 from gleam_common.views import View
 from gleam_x.architecture import PRESETS, build_model, build_processor
-from gleam_x.base.sights import LOOKS, Sight, token_looks
-from gleam_x.base.tower import SightBatches, Tower, level_output, one_frame_patches, patch_rows, turned, warm_cosine
+from gleam_x.base.sights import LOOKS, Sight, make_sight
+from gleam_x.base.tower import SightBatches, Tower, level_output, one_frame_patches, patch_rows, warm_cosine
 from gleam_x.even import even_channels
 from gleam_x.pixel_budget import PixelBudget
 from gleam_x.tokenizer import train_tokenizer
@@ -30,8 +30,15 @@ def parts():
     return build_model(PRESETS["nano"], tokenizer), build_processor(tokenizer, PixelBudget())
 
 
+def sight_of(facts, view: View, shape: tuple[int, int], grid: tuple[int, int]) -> Sight:
+    picture = RNG.integers(0, 256, (*shape, 3), dtype=np.uint8)
+    return make_sight("a", view, picture, facts, (grid[0] * 28, grid[1] * 28), 28)
+
+
 def test_looks_lie_where_the_box_is() -> None:
-    looks = token_looks([fact("pond", (0, 0, 60, 30))], View.SATELLITE, (100, 120), (2, 4)).reshape(2, 4, -1)
+    looks = sight_of([fact("pond", (0, 0, 60, 30))], View.SATELLITE, (100, 120), (2, 4)).whole.looks_TL.reshape(
+        2, 4, -1
+    )
     pond = looks[..., LOOKS.index("pond")]
     assert pond[0] == pytest.approx([0.6, 0.6, 0, 0])
     assert pond[1] == pytest.approx([0, 0, 0, 0])
@@ -39,13 +46,13 @@ def test_looks_lie_where_the_box_is() -> None:
 
 
 def test_a_box_across_the_seam_has_two_ends() -> None:
-    looks = token_looks([fact("river", (90, 0, 30, 100))], View.PANORAMA, (100, 120), (1, 4)).reshape(4, -1)
-    assert looks[:, LOOKS.index("river")] == pytest.approx([1, 0, 0, 1])
+    looks = sight_of([fact("river", (90, 0, 30, 100))], View.PANORAMA, (100, 120), (1, 4)).whole.looks_TL
+    assert looks[:, LOOKS.index("river")] == pytest.approx([1, 0, 0, 1], abs=1e-6)
 
 
 def test_a_coloured_roof_counts_as_its_colour_and_a_group_as_nothing() -> None:
     church = fact("building", (0, 0, 10, 10), detail="church", roof_colour="dark red")
-    looks = token_looks([church, fact("tree", None, count=3)], View.UAV, (10, 10), (1, 1))[0]
+    looks = sight_of([church, fact("tree", None, count=3)], View.UAV, (10, 10), (1, 1)).whole.looks_TL[0]
     assert {LOOKS[index] for index in np.flatnonzero(looks)} == {"church", "roof red"}
 
 
@@ -72,29 +79,28 @@ def test_one_frame_gives_what_two_give(parts) -> None:
     assert torch.allclose(one, two, atol=1e-4)
 
 
-def test_a_turned_sight_keeps_its_looks_under_its_pixels() -> None:
-    picture = np.zeros((112, 112, 3), np.uint8)
-    looks = np.zeros((4, 4, len(LOOKS)), np.float32)
-    picture[28:56, 84:112], looks[1, 3, 5] = 200, 1.0
-    sight = Sight(picture_id="a", view=View.MAP, picture_HWC=picture, looks_TL=looks.reshape(16, -1))
-    seen = set()
-    for seed in range(40):
-        other = turned(sight, 28, np.random.default_rng(seed))
-        bright = other.picture_HWC.reshape(4, 28, 4, 28, 3).mean(axis=(1, 3, 4)) > 0
-        assert (bright.ravel() == other.looks_TL[:, 5]).all()
-        seen.add(int(np.argmax(bright)))
-    assert len(seen) > 4
+@pytest.mark.parametrize("view", [View.MAP, View.PANORAMA, View.UAV])
+def test_a_part_of_a_sight_keeps_its_looks_under_its_pixels(view: View) -> None:
+    picture = np.zeros((112, 224, 3), np.uint8)
+    picture[30:70, 150:215] = 255
+    sight = make_sight("a", view, picture, [fact("pond", (150, 30, 215, 70))], (112, 112), 28)
+    pond, places = LOOKS.index("pond"), set()
+    for seed in range(60):
+        part = sight.part(np.random.default_rng(seed), 0.7)
+        is_bright = part.picture_HWC > 128
+        bright = is_bright.reshape(4, 28, 4, 28, 3).mean(axis=(1, 3, 4)).ravel()
+        assert part.looks_TL[:, pond] == pytest.approx(bright, abs=0.06)
+        assert part.looks_TL.sum() == pytest.approx(part.looks_TL[:, pond].sum())
+        places.add(tuple(np.flatnonzero(bright > 0.2)))
+    assert len(places) > 8
 
 
 def test_batches_follow_seed_step_and_rank() -> None:
     sights = [
-        Sight(
-            picture_id=str(view), view=view, picture_HWC=RNG.integers(0, 256, (56, 56, 3), dtype=np.uint8),
-            looks_TL=RNG.random((4, len(LOOKS)), dtype=np.float32),
-        )
+        make_sight(str(view), view, RNG.integers(0, 256, (56, 56, 3), dtype=np.uint8), [], (56, 56), 28)
         for view in View
-    ]  # fmt: skip
-    first, again, other = (SightBatches(sights, 5, 2, 28, 1, rank)[3] for rank in (0, 0, 1))
+    ]
+    first, again, other = (SightBatches(sights, 5, 2, 1, rank)[3] for rank in (0, 0, 1))
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["patches"], other["patches"])
     assert len(first["grid"]) == 2 * len(View)

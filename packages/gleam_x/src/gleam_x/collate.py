@@ -112,18 +112,25 @@ class Collator:
             DataError: a picture is unreadable, too long and narrow, or above the budget; a sample is longer than
                 ``max_tokens``; only some samples have a target.
         """
+        pixels, grid_N3 = self._pictures(samples)
+        batch = self.words(samples, grid_N3) | {"pixel_values": pixels}
+        check_batch(batch)
+        return batch
+
+    def words(self, samples: Sequence[Sample], grid_N3: Tensor) -> dict[str, Tensor]:
+        """Return the batch without ``pixel_values``, for pictures of known grids whose tokens are known already.
+
+        Raises:
+            DataError: a sample is longer than ``max_tokens``; only some samples have a target.
+        """
         if len({sample.target is None for sample in samples}) != 1:
             raise DataError("a batch where only some samples have a target", fix="collate them apart")
-        pixels, grid_N3 = self._pictures(samples)
         merged_N = (grid_N3.prod(dim=-1) // int(self.processor.image_processor.merge_size) ** 2).tolist()
         rows = [
             self._tokens(sample, counts)
             for sample, counts in zip(samples, zip(merged_N[::2], merged_N[1::2], strict=True), strict=True)
         ]
-        batch = self._pad(rows, with_labels=samples[0].target is not None)
-        batch |= {"pixel_values": pixels, "image_grid_thw": grid_N3}
-        check_batch(batch)
-        return batch
+        return self._pad(rows, with_labels=samples[0].target is not None) | {"image_grid_thw": grid_N3}
 
     def count_tokens(self, prompt: Prompt, target: Target | None, sizes: Sequence[tuple[int, int]]) -> int:
         """Return the length of a sample from its two pictures' (height, width), without the pictures."""

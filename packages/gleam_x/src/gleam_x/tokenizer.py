@@ -70,7 +70,7 @@ def train_tokenizer(texts: Iterable[str], merges: int = 2000) -> PreTrainedToken
     return tokenizer
 
 
-def _learn_merges(texts: Sequence[str], merges: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
+def _learn_merges(texts: Sequence[str], merges: int) -> tuple[dict[str, int], Any]:
     """Return vocabulary and merges of byte symbols.
 
     Characters are whole before they are merged with others. Merging bytes freely, as byte-level BPE does, leaves parts

@@ -23,8 +23,9 @@ from gleam_x.architecture import PRESETS, TinySpec, build_model, build_processor
 from gleam_x.base.comparisons import Comparison, ComparisonBatches, draw_comparisons
 from gleam_x.base.fitting import fit, process_rank
 from gleam_x.base.language import Comparer
+from gleam_x.base.seen import see_pictures
 from gleam_x.base.sights import Sight, read_sights
-from gleam_x.base.tower import SightBatches, Tower, level_output, one_frame_patches
+from gleam_x.base.tower import PATCH, SightBatches, Tower, level_output, one_frame_patches
 from gleam_x.benchmark.schema import LANGUAGES
 from gleam_x.collate import Collator
 from gleam_x.even import write_preparation
@@ -35,7 +36,7 @@ __all__ = ["BaseConfig", "build_base"]
 
 KIND = "gleam-x base"
 _TOWER_FILE = "tower.safetensors"
-_PATCH_PX, _TOKEN_PX = 14, 28
+_TOKEN_PX = 28
 _LEVELLED, _READ = 100, 3000
 """Pictures to measure the tower's tokens on, comparisons to learn a tokenizer from."""
 
@@ -53,13 +54,14 @@ class BaseConfig:
         tower_steps: batches of the tower on each process.
         tower_per_view: pictures of each of the five views in them.
         tower_lr: peak learning rate.
-        steps: batches of comparisons on each process.
-        batch_size: of them.
+        variants: of each picture that verdicts are learnt from, beside the whole.
+        verdict_steps: batches of comparisons without a reason on each process.
+        reason_steps: batches of comparisons with reasons, after them.
+        batch_size: of both.
         lr: peak learning rate of the language model.
-        fine_lr: of the tower meanwhile.
         verdict_weight: of the verdict in the loss, 0 to 1.
-        looks_weight: of the looks under the picture tokens.
-        explained: share of comparisons that say why, 0 to 1.
+        shows_weight: of what the two pictures show.
+        explained: share of the later comparisons that say why, 0 to 1.
         processes: on CPU cores; 1 trains in this process.
 
     Raises:
@@ -70,17 +72,18 @@ class BaseConfig:
     size: str = "small"
     max_pixels: int = 112 * 112
     merges: int = 1600
-    draws: int = 3
+    draws: int = 6
     tower_steps: int = 1300
     tower_per_view: int = 8
     tower_lr: float = 2e-3
-    steps: int = 750
-    batch_size: int = 16
+    variants: int = 2
+    verdict_steps: int = 500
+    reason_steps: int = 350
+    batch_size: int = 32
     lr: float = 1.5e-3
-    fine_lr: float = 3e-4
     verdict_weight: float = 0.5
-    looks_weight: float = 0.5
-    explained: float = 0.5
+    shows_weight: float = 0.3
+    explained: float = 0.75
     processes: int = 2
 
     def __post_init__(self) -> None:
@@ -125,7 +128,7 @@ def build_base(world: str | Path, out: str | Path, config: BaseConfig, overwrite
     model = build_model(config.spec, tokenizer, config.seed)
     sights = read_sights(catalog, ["train"], _sizes(processor), _TOKEN_PX)
     _teach_tower(model, processor, sights, config, out)
-    some = [sight.picture_HWC for sight in sights[:: max(1, len(sights) // _LEVELLED)]]
+    some = [sight.whole.picture_HWC for sight in sights[:: max(1, len(sights) // _LEVELLED)]]
     made = processor.image_processor(images=some, input_data_format="channels_last", return_tensors="pt")
     level_output(model.model.visual, made["pixel_values"], made["image_grid_thw"])
     _teach_comparing(model, processor, sights, comparisons, config)
@@ -147,7 +150,7 @@ def _sizes(processor: Any) -> dict[View, tuple[int, int]]:
     sizes = {}
     for view, (width, height) in SIZES_PX.items():
         down, across = picture_grid(processor.image_processor, height, width)
-        sizes[view] = (down * _PATCH_PX, across * _PATCH_PX)
+        sizes[view] = (down * PATCH, across * PATCH)
     return sizes
 
 
@@ -160,7 +163,7 @@ def _teach_tower(model: Any, processor: Any, sights: list[Sight], config: BaseCo
     tower = Tower(visual, images.image_mean, images.image_std, config.tower_lr, config.tower_steps)
 
     def batches(rank: int) -> Dataset[Any]:
-        return SightBatches(sights, config.tower_steps, config.tower_per_view, _TOKEN_PX, config.seed, rank)
+        return SightBatches(sights, config.tower_steps, config.tower_per_view, config.seed, rank)
 
     with one_frame_patches(visual):
         fit(tower, batches, config.tower_steps, config.processes, "vision tower")
@@ -173,17 +176,23 @@ def _teach_tower(model: Any, processor: Any, sights: list[Sight], config: BaseCo
 def _teach_comparing(
     model: Any, processor: Any, sights: list[Sight], comparisons: list[Comparison], config: BaseConfig
 ) -> None:
+    """Verdicts first, many and short; then reasons beside them."""
     by_id = {sight.picture_id: sight for sight in sights}
+    seen = see_pictures(model.model.visual, processor, sights, config.variants, config.seed)
     collator = Collator(processor)
-    comparer = Comparer(model, config.lr, config.fine_lr, config.verdict_weight, config.looks_weight, config.steps)
+    for title, steps, explained in (
+        ("comparing", config.verdict_steps, 0.0),
+        ("explaining", config.reason_steps, config.explained),
+    ):
 
-    def batches(rank: int) -> Dataset[Any]:
-        return ComparisonBatches(
-            comparisons, by_id, collator, steps=config.steps, batch_size=config.batch_size,
-            explained=config.explained, seed=config.seed, rank=rank,
-        )  # fmt: skip
+        def batches(rank: int, steps: int = steps, explained: float = explained) -> Dataset[Any]:
+            return ComparisonBatches(
+                comparisons, by_id, seen, collator, steps=steps, batch_size=config.batch_size, explained=explained,
+                seed=config.seed, rank=rank,
+            )  # fmt: skip
 
-    fit(comparer, batches, config.steps, config.processes, "comparing")
+        comparer = Comparer(model, config.lr, config.verdict_weight, config.shows_weight, steps)
+        fit(comparer, batches, steps, config.processes, title)
 
 
 def _finish(stage: Stage, model: Any, processor: Any) -> None:

@@ -16,7 +16,8 @@ def base(
     size: str = "small",
     seed: int = 1,
     tower_steps: int = 1300,
-    steps: int = 750,
+    verdict_steps: int = 500,
+    reason_steps: int = 350,
     processes: int = 2,
     overwrite: bool = False,
 ) -> None:
@@ -31,7 +32,8 @@ def base(
         size: nano (0.2 M parameters, for tests), small (2.5 M) or medium (7 M).
         seed: of weights and draws.
         tower_steps: batches of the tower on each process.
-        steps: batches of comparisons on each process.
+        verdict_steps: batches of comparisons without a reason on each process.
+        reason_steps: batches of comparisons with reasons, after them.
         processes: on CPU cores.
         overwrite: empty OUT first if it holds a base trained otherwise.
     """
@@ -41,7 +43,10 @@ def base(
     from gleam_x.base.build import BaseConfig, build_base
     from gleam_x.base.fitting import process_rank
 
-    config = BaseConfig(size=size, seed=seed, tower_steps=tower_steps, steps=steps, processes=processes)
+    config = BaseConfig(
+        size=size, seed=seed, tower_steps=tower_steps, verdict_steps=verdict_steps, reason_steps=reason_steps,
+        processes=processes,
+    )  # fmt: skip
     if not world.exists():
         build_world(WorldConfig(), world)
     build_base(world, out, config, overwrite)

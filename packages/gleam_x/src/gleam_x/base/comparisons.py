@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from gleam_common.catalog import Catalog
 from gleam_common.progress import progress
 from gleam_common.views import QUERY_VIEWS
-from torch import Tensor
 from torch.utils.data import Dataset
 from typing_extensions import override
 
+from gleam_x.base.seen import SeenPicture
 from gleam_x.base.sights import Sight
 from gleam_x.benchmark.pairs import Pair, facts_similarity, make_pool, read_landmarks
 from gleam_x.benchmark.schema import LANGUAGES
@@ -27,11 +26,9 @@ from gleam_x.benchmark.wording import explain
 from gleam_x.collate import Collator, Sample
 from gleam_x.prompts import ORDERS, Prompt, build_target
 
-__all__ = ["Comparison", "ComparisonBatches", "draw_comparisons", "shared_looks"]
+__all__ = ["Comparison", "ComparisonBatches", "draw_comparisons"]
 
 _STREAM = 7701
-_SEEN = 0.1
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,16 +55,20 @@ def draw_comparisons(world: Catalog, draws: int, seed: int) -> list[Comparison]:
     return found
 
 
-class ComparisonBatches(Dataset[dict[str, Tensor]]):
+class ComparisonBatches(Dataset[dict[str, Any]]):
     """Batch number ``step`` for one process: a function of (seed, step, rank) alone.
+
+    Beside what the collator makes of the words, a batch holds ``seen`` (the tower's tokens of each picture) and
+    ``shows`` (float32 (B, 2 L): which looks the first picture shows, then the second).
 
     Args:
         comparisons: to draw from; views are drawn alike, whatever their number.
         sights: the pictures, by id.
+        seen: what the tower made of them, by id.
         collator: padding on the right.
         steps: how many batches there are.
         batch_size: samples of a batch.
-        explained: share of samples that say why; the others give the verdict alone.
+        explained: share of samples that say why, on whole pictures; the others give the verdict alone, on any variant.
         seed: of the draw.
         rank: of this process.
     """
@@ -76,6 +77,7 @@ class ComparisonBatches(Dataset[dict[str, Tensor]]):
         self,
         comparisons: Sequence[Comparison],
         sights: Mapping[str, Sight],
+        seen: Mapping[str, Sequence[SeenPicture]],
         collator: Collator,
         *,
         steps: int,
@@ -85,7 +87,7 @@ class ComparisonBatches(Dataset[dict[str, Tensor]]):
         rank: int,
     ) -> None:
         self._by_view = [[item for item in comparisons if item.pair.view is view] for view in QUERY_VIEWS]
-        self._sights, self._collator = sights, collator
+        self._sights, self._seen, self._collator = sights, seen, collator
         self._steps, self._batch_size, self._explained = steps, batch_size, explained
         self._key = (seed, _STREAM, rank)
 
@@ -93,37 +95,34 @@ class ComparisonBatches(Dataset[dict[str, Tensor]]):
         return self._steps
 
     @override
-    def __getitem__(self, step: int) -> Any:
+    def __getitem__(self, step: int) -> dict[str, Any]:
         rng = np.random.default_rng([*self._key, step])
         drawn = [self._sample(number, rng) for number in range(self._batch_size)]
-        looks = [shared_looks(first.looks_TL, second.looks_TL) for _, first, second in drawn]
-        return self._collator([sample for sample, _, _ in drawn]) | {
-            name: torch.from_numpy(np.concatenate(parts))
-            for name, parts in zip(("own", "shared", "is_second"), zip(*looks, strict=True), strict=True)
+        pictures = [picture for _, pair in drawn for picture in pair]
+        grid_N3 = torch.tensor([picture.grid_3 for picture in pictures])
+        shows = [np.concatenate([first.shows_L, second.shows_L]) for _, (first, second) in drawn]
+        return self._collator.words([sample for sample, _ in drawn], grid_N3) | {
+            "seen": [picture.tokens_TH for picture in pictures],
+            "shows": torch.from_numpy(np.stack(shows)),
         }
 
-    def _sample(self, number: int, rng: np.random.Generator) -> tuple[Sample, Sight, Sight]:
+    def _sample(self, number: int, rng: np.random.Generator) -> tuple[Sample, tuple[SeenPicture, SeenPicture]]:
         items = self._by_view[number % len(self._by_view)]
         item = items[int(rng.integers(len(items)))]
         language, order = LANGUAGES[int(rng.integers(2))], ORDERS[int(rng.integers(2))]
         task = "verdict_first" if rng.random() < self._explained else "label_only"
         prompt = Prompt(view=str(item.pair.view), language=language, order=order, task=task)
         verdict = "yes" if item.pair.same_place else "no"
-        query, tile = self._sights[item.pair.query_id], self._sights[item.pair.gallery_id]
+        ids = (item.pair.query_id, item.pair.gallery_id)
+        query, tile = (self._variant(self._seen[name], task, rng) for name in ids)
         sample = Sample(
-            query=query.picture_HWC,
-            satellite=tile.picture_HWC,
+            query=self._sights[ids[0]].picture_HWC,
+            satellite=self._sights[ids[1]].picture_HWC,
             prompt=prompt,
             target=build_target(prompt, verdict, item.reasons[language]),
-            name=item.pair.query_id,
+            name=ids[0],
         )
-        return (sample, query, tile) if order == "query_first" else (sample, tile, query)
+        return sample, (query, tile) if order == "query_first" else (tile, query)
 
-
-def shared_looks(first_TL: Floats, second_TL: Floats) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
-    """Return what is under each token of two pictures, what of it the first picture shows too, and which tokens are the
-    second's: float32 (T1 + T2, L) twice and bool (T1 + T2,). It is the comparison itself, told token by token.
-    """
-    own_TL = np.concatenate([first_TL, second_TL])
-    shared_TL = own_TL * (first_TL.max(axis=0) > _SEEN)
-    return own_TL, shared_TL, np.arange(len(own_TL)) >= len(first_TL)
+    def _variant(self, variants: Sequence[SeenPicture], task: str, rng: np.random.Generator) -> SeenPicture:
+        return variants[0 if task == "verdict_first" else int(rng.integers(len(variants)))]

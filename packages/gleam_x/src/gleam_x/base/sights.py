@@ -1,6 +1,6 @@
-"""What the tower learns from: pictures as the model sees them, and what is to be recognised under each of its tokens.
+"""What the tower learns from: pictures, and what is to be recognised under each token of a part of them.
 
-Axes: T tokens of a picture (row by row), L looks, H rows and W columns of pixels.
+Axes: T tokens of a picture (row by row), L looks, N things, H rows and W columns of pixels.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -25,7 +26,7 @@ from gleam_x.benchmark.landmarks import Landmark, landmarks_of
 from gleam_x.benchmark.vocabulary import KINDS
 from gleam_x.even import even_channels
 
-__all__ = ["LOOKS", "Sight", "looks_of", "read_sights", "token_looks"]
+__all__ = ["LOOKS", "Glimpse", "Sight", "looks_of", "make_sight", "read_sights"]
 
 _COLOURS = ("blue", "green", "orange", "red", "teal", "yellow")
 LOOKS = (
@@ -35,7 +36,24 @@ LOOKS = (
 """What the tower is asked for under each token: kinds of things, and colours of roofs and sports fields."""
 
 Picture = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
 _THREADS = 4
+_SPARE = 1.4
+"""How many times as large as the model sees them pictures are kept, so that parts of them are sharp."""
+_MIRRORED = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Glimpse:
+    """What the model sees of a picture.
+
+    Attributes:
+        picture_HWC: uint8, at the model's size.
+        looks_TL: float32, share of each token's square that lies in the box of a thing of each look.
+    """
+
+    picture_HWC: Picture
+    looks_TL: Floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +63,70 @@ class Sight:
     Attributes:
         picture_id: gallery_id or query_id.
         view: of it.
-        picture_HWC: uint8, at the model's size, channels evened out.
-        looks_TL: float32, share of each token's square that lies in the box of a thing of each look.
+        picture_HWC: uint8, larger than the model sees it, channels evened out.
+        grid: tokens down and across.
+        side_px: of a token's square.
+        boxes_N4: float32, left, top, right, bottom of each thing as shares of the picture; right may exceed 1 where a
+            thing lies across a panorama's seam.
+        looks_NL: bool, which looks each thing counts for.
     """
 
     picture_id: str
     view: View
     picture_HWC: Picture
-    looks_TL: npt.NDArray[np.float32]
+    grid: tuple[int, int]
+    side_px: int
+    boxes_N4: Floats
+    looks_NL: npt.NDArray[np.bool_]
+
+    @cached_property
+    def whole(self) -> Glimpse:
+        """The whole picture, as it stands in a pair."""
+        return Glimpse(picture_HWC=self._sized(self.picture_HWC), looks_TL=self._looks(self.boxes_N4))
+
+    def part(self, rng: np.random.Generator, least: float) -> Glimpse:
+        """Return a part of the picture, mirrored or not; views from straight above are turned by quarters, panoramas
+        to any heading.
+
+        Args:
+            rng: draws which.
+            least: the part's least share of width and height, (0, 1].
+        """
+        picture, boxes = self.picture_HWC, self.boxes_N4.copy()
+        if self.view is View.PANORAMA:
+            shift = int(rng.integers(picture.shape[1]))
+            picture = np.roll(picture, shift, axis=1)
+            boxes[:, [0, 2]] += shift / picture.shape[1]
+            boxes[:, [0, 2]] -= np.floor(boxes[:, [0]])
+        (height, width), share = picture.shape[:2], rng.uniform(least, 1.0)
+        high, wide = int(height * share), int(width * share)
+        top, left = int(rng.integers(height - high + 1)), int(rng.integers(width - wide + 1))
+        whole_px, cut_px = np.array([width, height] * 2), np.array([wide, high] * 2)
+        boxes = ((boxes * whole_px - [left, top] * 2) / cut_px).astype(np.float32)
+        cut = self._sized(picture[top : top + high, left : left + wide])
+        looks_YXL = self._looks(boxes, width / wide).reshape(*self.grid, -1)
+        if rng.random() < _MIRRORED:
+            cut, looks_YXL = cut[:, ::-1], looks_YXL[:, ::-1]
+        if self.view in (View.SATELLITE, View.MAP):
+            quarters = int(rng.integers(4))
+            cut, looks_YXL = np.rot90(cut, quarters), np.rot90(looks_YXL, quarters)
+        looks_TL = np.ascontiguousarray(looks_YXL).reshape(-1, len(LOOKS))
+        return Glimpse(picture_HWC=np.ascontiguousarray(cut), looks_TL=looks_TL)
+
+    def _sized(self, picture: Picture) -> Picture:
+        height, width = (count * self.side_px for count in self.grid)
+        return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA))
+
+    def _looks(self, boxes_N4: npt.NDArray[Any], turn: float = 1.0) -> Floats:
+        """Return (T, L) for boxes in shares of what is seen; ``turn`` is how wide the whole picture is beside it."""
+        left, top, right, bottom = boxes_N4.T.astype(np.float32)
+        rows, columns = self.grid
+        down_NY = _overlap(rows, top, bottom)
+        turns = (-turn, 0.0, turn) if self.view is View.PANORAMA else (0.0,)
+        across_NX = np.sum([_overlap(columns, left + by, right + by) for by in turns], axis=0)
+        share_NT = (down_NY[:, :, None] * across_NX[:, None, :]).reshape(len(boxes_N4), rows * columns)
+        looks = [share_NT[of_look].max(axis=0, initial=0.0) for of_look in self.looks_NL.T]
+        return np.stack(looks, axis=1).astype(np.float32)
 
 
 def looks_of(mark: Landmark) -> list[int]:
@@ -69,7 +143,7 @@ def read_sights(
     Args:
         world: its catalog.
         splits: of the catalog: "train", "val", "test".
-        sizes: (height, width) of each view as the model sees it.
+        sizes: (height, width) of each view as the model sees it, multiples of ``side_px``.
         side_px: side of a token's square.
     """
     facts: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -87,46 +161,46 @@ def read_sights(
 
     def read(job: tuple[Any, str, View]) -> Sight:
         path, picture_id, view = job
-        whole = load_array(path)
-        height, width = sizes[view]
-        small = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
-        grid = (height // side_px, width // side_px)
-        looks_TL = token_looks(facts[picture_id], view, whole.shape[:2], grid)
-        return Sight(picture_id=picture_id, view=view, picture_HWC=even_channels(small), looks_TL=looks_TL)
+        size = sizes[view]
+        return make_sight(picture_id, view, load_array(path), facts[picture_id], size, side_px)
 
     with ThreadPoolExecutor(_THREADS) as pool:
         return list(progress(pool.map(read, jobs), total=len(jobs), desc="pictures", unit="picture", leave=False))
 
 
-def token_looks(
-    facts: Sequence[Mapping[str, Any]], view: View, shape: tuple[int, ...], grid: tuple[int, int]
-) -> npt.NDArray[np.float32]:
-    """Return what is under each token of a picture, float32 (T, L) in [0, 1].
-
-    Args:
-        facts: rows of ``facts.parquet`` of the picture.
-        view: of it.
-        shape: (height, width) in pixels that the facts' boxes count in.
-        grid: tokens down and across.
-    """
-    (height, width), (rows, columns) = shape[:2], grid
-    looks = np.zeros((rows, columns, len(LOOKS)), dtype=np.float32)
+def make_sight(
+    picture_id: str,
+    view: View,
+    picture_HWC: Picture,
+    facts: Sequence[Mapping[str, Any]],
+    size: tuple[int, int],
+    side_px: int,
+) -> Sight:
+    """Return the sight of a picture from its rows of ``facts.parquet``, whose boxes count in its pixels."""
+    height, width = picture_HWC.shape[:2]
+    kept = cv2.resize(picture_HWC, (round(size[1] * _SPARE), round(size[0] * _SPARE)), interpolation=cv2.INTER_AREA)
+    boxes, looks = [], []
     for fact in facts:
-        if fact["count"] is not None or fact["box"] is None:
+        of_thing = sorted({look for mark in landmarks_of([fact], view) for look in looks_of(mark)})
+        if fact["count"] is not None or fact["box"] is None or not of_thing:
             continue
         left, top, right, bottom = fact["box"]
-        spans = [(left, right)] if left < right else [(left, width), (0, right)]  # across a panorama's seam
-        down = _overlap(rows, height, top, bottom)
-        across = np.sum([_overlap(columns, width, *span) for span in spans], axis=0)
-        share = np.outer(down, across).astype(np.float32)
-        for mark in landmarks_of([fact], view):
-            for look in looks_of(mark):
-                np.maximum(looks[..., look], share, out=looks[..., look])
-    return looks.reshape(rows * columns, len(LOOKS))
+        right += width if right <= left else 0  # across a panorama's seam
+        boxes.append((left / width, top / height, right / width, bottom / height))
+        looks.append(np.isin(np.arange(len(LOOKS)), of_thing))
+    return Sight(
+        picture_id=picture_id,
+        view=view,
+        picture_HWC=even_channels(np.asarray(kept)),
+        grid=(size[0] // side_px, size[1] // side_px),
+        side_px=side_px,
+        boxes_N4=np.array(boxes, dtype=np.float32).reshape(-1, 4),
+        looks_NL=np.array(looks, dtype=np.bool_).reshape(-1, len(LOOKS)),
+    )
 
 
-def _overlap(cells: int, length: int, start: float, stop: float) -> npt.NDArray[np.float64]:
-    """Share of each of ``cells`` equal pieces of ``length`` that lies between ``start`` and ``stop``."""
-    edges = np.arange(cells + 1) * (length / cells)
-    inside = np.minimum(edges[1:], stop) - np.maximum(edges[:-1], start)
-    return np.asarray(np.clip(inside, 0.0, None) * (cells / length))
+def _overlap(cells: int, start_N: npt.NDArray[Any], stop_N: npt.NDArray[Any]) -> Floats:
+    """Share of each of ``cells`` equal pieces of [0, 1] that lies between ``start`` and ``stop``, (N, cells)."""
+    edges = np.arange(cells + 1, dtype=np.float32) / cells
+    inside = np.minimum(edges[1:], stop_N[:, None]) - np.maximum(edges[:-1], start_N[:, None])
+    return np.asarray(np.clip(inside, 0.0, None) * cells, dtype=np.float32)

@@ -25,36 +25,19 @@ from typing_extensions import override
 
 from gleam_x.base.sights import LOOKS, Sight
 
-__all__ = ["SightBatches", "Tower", "level_output", "one_frame_patches", "patch_rows", "turned", "warm_cosine"]
+__all__ = ["PATCH", "SightBatches", "Tower", "level_output", "one_frame_patches", "patch_rows", "warm_cosine"]
 
 Batch = dict[str, Tensor]
-_PATCH, _MERGE = 14, 2
+PATCH, _MERGE = 14, 2
+_LEAST_PART = 0.7
 
 
 def patch_rows(picture_HWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Return the patches of a picture as rows (P, 3 * 14 * 14) in Qwen-VL's order, squares of 2 x 2 together."""
     height, width, _ = picture_HWC.shape
-    down, across = height // (_PATCH * _MERGE), width // (_PATCH * _MERGE)
-    cut = picture_HWC.reshape(down, _MERGE, _PATCH, across, _MERGE, _PATCH, 3)
-    return np.ascontiguousarray(cut.transpose(0, 3, 1, 4, 6, 2, 5)).reshape(-1, 3 * _PATCH * _PATCH)
-
-
-def turned(sight: Sight, side_px: int, rng: np.random.Generator) -> Sight:
-    """Return a sight mirrored, and for views from straight above turned by quarters, with its looks alike."""
-    picture, looks = sight.picture_HWC, sight.looks_TL
-    rows, columns = picture.shape[0] // side_px, picture.shape[1] // side_px
-    looks = looks.reshape(rows, columns, -1)
-    if rng.random() < 0.5:
-        picture, looks = picture[:, ::-1], looks[:, ::-1]
-    if sight.view in (View.SATELLITE, View.MAP):
-        quarters = int(rng.integers(4))
-        picture, looks = np.rot90(picture, quarters), np.rot90(looks, quarters)
-    return Sight(
-        picture_id=sight.picture_id,
-        view=sight.view,
-        picture_HWC=np.ascontiguousarray(picture),
-        looks_TL=np.ascontiguousarray(looks).reshape(rows * columns, -1),
-    )
+    down, across = height // (PATCH * _MERGE), width // (PATCH * _MERGE)
+    cut = picture_HWC.reshape(down, _MERGE, PATCH, across, _MERGE, PATCH, 3)
+    return np.ascontiguousarray(cut.transpose(0, 3, 1, 4, 6, 2, 5)).reshape(-1, 3 * PATCH * PATCH)
 
 
 class SightBatches(Dataset[Batch]):
@@ -64,14 +47,13 @@ class SightBatches(Dataset[Batch]):
         sights: to draw from.
         steps: how many batches there are.
         per_view: pictures of each view in a batch.
-        side_px: side of a token's square.
         seed: of the draw.
         rank: of this process.
     """
 
-    def __init__(self, sights: Sequence[Sight], steps: int, per_view: int, side_px: int, seed: int, rank: int) -> None:
+    def __init__(self, sights: Sequence[Sight], steps: int, per_view: int, seed: int, rank: int) -> None:
         self._by_view = [[sight for sight in sights if sight.view is view] for view in View]
-        self._steps, self._per_view, self._side_px, self._key = steps, per_view, side_px, (seed, rank)
+        self._steps, self._per_view, self._key = steps, per_view, (seed, rank)
 
     def __len__(self) -> int:
         return self._steps
@@ -80,12 +62,12 @@ class SightBatches(Dataset[Batch]):
     def __getitem__(self, step: int) -> Batch:
         rng = np.random.default_rng([*self._key, step])
         drawn = [
-            turned(sights[int(index)], self._side_px, rng)
+            sights[int(index)].part(rng, _LEAST_PART)
             for sights in self._by_view
             for index in rng.integers(len(sights), size=self._per_view)
         ]
         patches = np.concatenate([patch_rows(sight.picture_HWC) for sight in drawn])
-        grid = [(1, sight.picture_HWC.shape[0] // _PATCH, sight.picture_HWC.shape[1] // _PATCH) for sight in drawn]
+        grid = [(1, sight.picture_HWC.shape[0] // PATCH, sight.picture_HWC.shape[1] // PATCH) for sight in drawn]
         return {
             "patches": torch.from_numpy(patches),
             "grid": torch.tensor(grid),
