@@ -24,7 +24,7 @@ from gleam_common.window import WHOLE, Window
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-__all__ = ["EmbeddingTable", "PictureEncoder", "device_of", "embed_catalog", "embed_pictures"]
+__all__ = ["EmbeddingTable", "PictureEncoder", "device_of", "embed_batch", "embed_catalog", "embed_pictures"]
 
 KIND, IDS, MATRIX, META = "embeddings", "ids.parquet", "embeddings.npy", "meta.json"
 
@@ -85,7 +85,7 @@ def embed_pictures(
             progress(desc=title, unit="picture", total=_count(loader), delay=1, leave=False) as bar,
         ):
             for batch in loader:
-                parts.append(_embed_batch(encoder, batch))
+                parts.append(embed_batch(encoder, batch))
                 bar.update(len(batch["ids"]))
     finally:
         if isinstance(encoder, nn.Module):
@@ -110,7 +110,7 @@ def _count(loader: Iterable[PictureBatch]) -> int | None:
     return None if dataset is None else len(dataset)
 
 
-def _embed_batch(encoder: PictureEncoder, batch: PictureBatch) -> npt.NDArray[np.float32]:
+def embed_batch(encoder: PictureEncoder, batch: PictureBatch) -> npt.NDArray[np.float32]:
     pictures_BCHW = batch["pictures"].to(_first_weight(encoder), non_blocking=True)  # its device and its precision
     embedding_BD = encoder(pictures_BCHW).float()
     norm_B = embedding_BD.norm(dim=1)

@@ -1,0 +1,1 @@
+"""Galleries: maps and tiles cut, embedded and kept so that photos are found in them."""
