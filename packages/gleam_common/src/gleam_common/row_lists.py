@@ -9,6 +9,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from gleam_common.errors import DataError
+
 __all__ = ["RowLists", "padded"]
 
 Rows: TypeAlias = npt.NDArray[np.int64]
@@ -39,6 +41,40 @@ class RowLists:
     def lengths(self) -> Rows:
         """How many rows each query has, int64 (Q,)."""
         return np.diff(self.offsets)
+
+    def owner_and_place(self) -> tuple[Rows, Rows]:
+        """Return, for each entry, the number of its list and its place in it, both int64 (N,)."""
+        owner = np.repeat(np.arange(len(self), dtype=np.int64), self.lengths)
+        return owner, np.arange(len(self.rows), dtype=np.int64) - self.offsets[owner]
+
+    def inside(self, queries: slice, gallery: slice) -> tuple[Rows, Rows]:
+        """Return the entries of a block of queries that lie in a block of the gallery: both positions in the block."""
+        rows = self.rows[self.offsets[queries.start] : self.offsets[queries.stop]]
+        owner = np.repeat(np.arange(queries.stop - queries.start), self.lengths[queries])
+        found = (rows >= gallery.start) & (rows < gallery.stop)
+        return owner[found], rows[found] - gallery.start
+
+    def take(self, queries: Rows) -> RowLists:
+        """Return the lists of some queries, in their order."""
+        lengths = self.lengths[queries]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+        return RowLists(offsets=offsets, rows=self.rows[np.repeat(self.offsets[queries], lengths) + within])
+
+    def as_sets(self, queries: int, gallery: int, name: str) -> RowLists:
+        """Return the lists sorted and without repeats.
+
+        Raises:
+            DataError: another number of lists than ``queries``, or a row outside 0 to ``gallery`` - 1.
+        """
+        if len(self) != queries:
+            raise DataError(f"{name} are listed for another number of queries", value=len(self), allowed=f"{queries}")
+        if self.rows.size and not (self.rows.min() >= 0 and self.rows.max() < gallery):
+            shown = (int(self.rows.min()), int(self.rows.max()))
+            raise DataError(f"{name} point outside the gallery", value=shown, allowed=f"rows 0 to {gallery - 1}")
+        keys = np.unique(self.owner_and_place()[0] * np.int64(gallery) + self.rows)
+        lengths = np.bincount(keys // gallery, minlength=queries)
+        return RowLists(offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), rows=keys % gallery)
 
 
 def padded(*parts: RowLists) -> Rows:
