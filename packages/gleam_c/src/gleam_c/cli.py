@@ -11,6 +11,7 @@ ABOUT = "GLEAM-C: one model that finds a photo, panorama, UAV picture or map amo
 COMMANDS: dict[str, Command] = {
     "train": ("gleam_c.train_command:train_command", "both phases of a recipe, then evaluation and report"),
     "embed": ("gleam_c.evaluate_command:embed_command", "embeddings of a catalog's tiles or queries"),
+    "gallery": ("gleam_c.gallery.commands:gallery_command", "tiles of your own map: build, add, info, verify"),
     "evaluate": ("gleam_c.evaluate_command:evaluate_command", "recall of a trained model on a catalog"),
 }
 

@@ -18,7 +18,7 @@ from gleam_c.embed import embed_catalog
 from gleam_c.evaluate import evaluate_catalog
 from gleam_c.model_folder import load_encoder
 
-__all__ = ["embed", "embed_command", "evaluate", "evaluate_command"]
+__all__ = ["chosen_device", "embed", "embed_command", "evaluate", "evaluate_command"]
 
 
 def evaluate(
@@ -53,7 +53,7 @@ def evaluate(
         split=split,
         protocol=protocol,
         seed=seed,
-        device=_device(device),
+        device=chosen_device(device),
     )
     print(results_table(evaluation.results))
     if out is not None:
@@ -96,7 +96,7 @@ def embed(
         Catalog.read(catalog, root),
         "gallery" if is_tile else "queries",
         which_view,
-        device=_device(device),
+        device=chosen_device(device),
         up_deg=up_deg or None,
         window=shown_window(parse_view(for_view), encoder.laid_out) if is_tile else WHOLE,
     )
@@ -104,7 +104,12 @@ def embed(
     print(f"{len(table.ids)} embeddings of {table.matrix.shape[1]} numbers: {out}")
 
 
-def _device(name: str) -> torch.device:
+def chosen_device(name: str) -> torch.device:
+    """Return the device called ``name``; ``auto`` is a GPU when there is one.
+
+    Raises:
+        ConfigError: unknown, or not on this machine.
+    """
     try:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else torch.device(name)
     except RuntimeError as error:

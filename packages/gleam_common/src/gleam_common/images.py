@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from gleam_common.errors import DataError
 
-__all__ = ["FORMATS", "MAX_PIXELS", "check_picture", "load_array", "open_image"]
+__all__ = ["FORMATS", "MAX_PIXELS", "check_picture", "decode_array", "load_array", "open_image"]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 """Formats that are decoded; every other decoder of Pillow stays shut."""
@@ -31,16 +32,30 @@ def open_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
             eight bits per sample.
     """
     with _open_header(path, max_pixels) as image:
-        if image.mode[0] in "IF":
-            raise DataError(
-                f"{path}: samples of more than 8 bits",
-                value=image.mode,
-                fix="convert it to 8-bit RGB, stretched as you wish",
-            )
-        try:
-            return _to_rgb(ImageOps.exif_transpose(image))
-        except _BROKEN as error:
-            raise _broken(path, error) from error
+        return _decoded(image, str(path))
+
+
+def decode_array(content: bytes, name: str, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.uint8]:
+    """Return the picture whose file's bytes are ``content``, as :func:`load_array`; ``name`` stands in errors.
+
+    Raises:
+        DataError: as :func:`open_image`.
+    """
+    with _open_header(name, max_pixels, io.BytesIO(content)) as image:
+        return np.array(_decoded(image, name), dtype=np.uint8)
+
+
+def _decoded(image: Image.Image, path: str) -> Image.Image:
+    if image.mode[0] in "IF":
+        raise DataError(
+            f"{path}: samples of more than 8 bits",
+            value=image.mode,
+            fix="convert it to 8-bit RGB, stretched as you wish",
+        )
+    try:
+        return _to_rgb(ImageOps.exif_transpose(image))
+    except _BROKEN as error:
+        raise _broken(path, error) from error
 
 
 def load_array(path: str | Path, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.uint8]:
@@ -58,9 +73,9 @@ def check_picture(path: str | Path, max_pixels: int = MAX_PIXELS) -> tuple[int, 
         return image.height, image.width
 
 
-def _open_header(path: str | Path, max_pixels: int) -> Image.Image:
+def _open_header(path: str | Path, max_pixels: int, content: io.BytesIO | None = None) -> Image.Image:
     try:
-        image = Image.open(path, formats=FORMATS)
+        image = Image.open(path if content is None else content, formats=FORMATS)
     except FileNotFoundError:
         raise DataError(f"{path}: no such picture", fix="check the catalog's root, or restore the file") from None
     except IsADirectoryError:

@@ -1,0 +1,1 @@
+"""Where the tiles of a gallery come from: rasters, XYZ tiles, geo-referenced pictures, catalogs."""

@@ -1,0 +1,276 @@
+"""GeoTIFF, COG, and pictures with a world file, read by windows with rasterio; any CRS, north-up or rotated."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import rasterio
+from gleam_common.errors import ConfigError, DataError
+from gleam_common.geo import distance_m
+from gleam_common.images import MAX_PIXELS
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError, ProjError
+from rasterio.enums import ColorInterp, Resampling
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.windows import Window
+
+from gleam_c.gallery.sources.cutting import cut, heading_of_up, side_px_of, window_of_quad
+from gleam_c.gallery.sources.grid import quads_px, spread, tiles_over
+from gleam_c.gallery.sources.source import RASTER_WIDTH_M, CutOptions, files_fingerprint
+from gleam_c.gallery.tiles import tile_table
+
+__all__ = ["Raster", "RasterSource", "is_georeferenced"]
+
+Picture = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float64]
+
+_DRIVERS = {
+    b"II*\0": "GTiff",
+    b"MM\0*": "GTiff",
+    b"II+\0": "GTiff",
+    b"MM\0+": "GTiff",
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG": "PNG",
+}
+"""GDAL's drivers by a file's first bytes; VRT and others would follow references to other files and addresses."""
+
+_MERCATOR_M = 2 * math.pi * 6378137.0
+
+
+class Raster:
+    """An open raster.
+
+    Args:
+        path: of the file.
+        crs: when the file names none; ``local`` for a picture without a place on the globe.
+
+    Raises:
+        DataError: no raster that can be read, not 8-bit, without CRS, or without transform.
+        ConfigError: a CRS that PROJ does not know.
+    """
+
+    def __init__(self, path: Path, crs: str | None = None) -> None:
+        self.path = path
+        self._file = _open(path)
+        self.width, self.height = self._file.width, self._file.height
+        self._check_samples()
+        self.is_local = crs == "local"
+        self.transform = self._file.transform
+        if not self.is_local:
+            self._to_globe = self._transformer(crs)
+
+    def _check_samples(self) -> None:
+        if set(self._file.dtypes) != {"uint8"}:
+            raise DataError(
+                f"{self.path}: samples that are not 8 bits",
+                value=self._file.dtypes[0],
+                fix="stretch it as you wish: gdal_translate -ot Byte -scale IN OUT",
+            )
+        if self._file.driver != "GTiff" and self.width * self.height > MAX_PIXELS:
+            shown = f"{self.width} x {self.height}"
+            raise DataError(
+                f"{self.path}: too many pixels for {self._file.driver}", value=shown, fix="make it a GeoTIFF"
+            )
+
+    def _transformer(self, crs: str | None) -> Transformer:
+        found = self._file.crs
+        if not found and crs is None:
+            raise DataError(
+                f"{self.path}: a raster without CRS",
+                fix="name it (`--crs EPSG:32633`), or `--crs local --gsd-m 0.3` for a place nowhere on the globe",
+            )
+        if self.transform.is_identity:
+            raise DataError(
+                f"{self.path}: no transform from pixels to its CRS",
+                fix="give it a world file or tags (gdal_translate -a_ullr, or gdalwarp for ground control points)",
+            )
+        try:
+            self.crs = CRS.from_wkt(found.to_wkt()) if found else CRS.from_user_input(crs)
+            self._period = self._period_of(self.crs)
+            return Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True)
+        except (CRSError, ProjError) as error:
+            raise ConfigError(
+                f"{self.path}: a CRS that cannot be used ({error})", fix="name another with `--crs`"
+            ) from error
+
+    def _period_of(self, crs: CRS) -> float:
+        """Return what a turn around the globe adds to x, 0 where x does not run round."""
+        if crs.is_geographic:
+            return 360.0
+        return _MERCATOR_M if crs.to_epsg() == 3857 else 0.0
+
+    def to_latlon(self, col: Floats, row: Floats) -> tuple[Floats, Floats]:
+        """Return latitude and longitude in degrees, longitude in [-180, 180)."""
+        x, y = self.transform * (col, row)
+        lon, lat = self._to_globe.transform(x, y)
+        return np.asarray(lat), np.asarray((np.asarray(lon) + 180.0) % 360.0 - 180.0)
+
+    def to_pixels(self, lat: Floats, lon: Floats) -> tuple[Floats, Floats]:
+        """Return column and row."""
+        x, y = self._to_globe.transform(lon, lat, direction="INVERSE")
+        if self._period:  # across the antimeridian, x goes on where the raster is
+            middle = (self.transform * (self.width / 2, self.height / 2))[0]
+            x = x - self._period * np.round((x - middle) / self._period)
+        col, row = ~self.transform * (x, y)
+        return np.asarray(col), np.asarray(row)
+
+    def read(self, box: tuple[int, int, int, int], size: tuple[int, int]) -> tuple[Picture, Picture]:
+        """Return RGB and mask of a window at ``size``; see :class:`gleam_c.gallery.sources.cutting.Readable`."""
+        left, top, right, bottom = box
+        options: dict[str, Any] = {"window": Window(left, top, right - left, bottom - top)}
+        interpretation = self._file.colorinterp[0]
+        smooth = Resampling.nearest if interpretation is ColorInterp.palette else Resampling.average
+        bands = [1, 2, 3] if self._file.count >= 3 else [1]
+        try:
+            samples = self._file.read(bands, out_shape=(len(bands), *size), resampling=smooth, **options)
+            mask = self._file.dataset_mask(out_shape=size, resampling=Resampling.nearest, **options)
+        except (RasterioError, ValueError) as error:
+            raise DataError(f"{self.path}: broken raster ({error})", fix="restore the file") from error
+        if interpretation is ColorInterp.palette:
+            colours = self._file.colormap(1)
+            table = np.array([colours.get(index, (0, 0, 0, 0))[:3] for index in range(256)], dtype=np.uint8)
+            return table[samples[0]], mask
+        return np.ascontiguousarray(np.broadcast_to(samples, (3, *size)).transpose(1, 2, 0)), mask
+
+
+def _open(path: Path) -> Any:
+    try:
+        with path.open("rb") as file:
+            first = file.read(4)
+    except OSError as error:
+        raise DataError(f"{path}: no raster that can be read ({error.strerror})", fix="check the path") from error
+    driver = next((name for magic, name in _DRIVERS.items() if first.startswith(magic)), None)
+    if driver is None:
+        raise DataError(f"{path}: not a raster", value=first, allowed="GeoTIFF, COG, JPEG or PNG with a world file")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        try:
+            return rasterio.open(path, driver=driver)
+        except RasterioError as error:
+            raise DataError(f"{path}: broken {driver} ({error})", fix="restore the file") from error
+
+
+def is_georeferenced(path: Path) -> bool:
+    """Return whether a picture carries a transform: by tags or by a world file beside it."""
+    try:
+        return not _open(path).transform.is_identity
+    except DataError:
+        return False
+
+
+class RasterSource:
+    """A raster, cut into tiles of the ground widths that are asked for.
+
+    Args:
+        path: of the raster.
+        options: how to cut it.
+        name: first part of the ids; the file's name without suffix if None.
+        whole: without ``widths_m``, take one tile as wide as the raster instead of tiles of 120 m.
+
+    Raises:
+        DataError: as :class:`Raster`.
+        ConfigError: ``crs=local`` without ``gsd_m``.
+    """
+
+    def __init__(self, path: Path, options: CutOptions, name: str | None = None, whole: bool = False) -> None:
+        self.raster, self.options, self.name = Raster(path, options.crs), options, name or path.stem
+        if self.raster.is_local and options.gsd_m is None:
+            raise ConfigError("--crs local without --gsd-m", fix="say how many metres (or units) a pixel is wide")
+        self._is_whole = whole and options.widths_m is None
+
+    def fingerprint(self) -> str:
+        """Return a hash of the file's name, size and time."""
+        return files_fingerprint([self.raster.path], self.raster.path)
+
+    def plan(self) -> pa.Table:
+        """Return the tiles of every level.
+
+        Raises:
+            DataError: no tile is covered enough.
+        """
+        widths_m = (self._own_width_m(),) if self._is_whole else self.options.widths_m or (RASTER_WIDTH_M,)
+        make = self._local_level if self.raster.is_local else self._level
+        tables = [make(level, width_m) for level, width_m in enumerate(widths_m)]
+        tiles = pa.concat_tables(tables)
+        if not len(tiles):
+            raise DataError(
+                f"{self.raster.path}: no tile is covered by {self.options.min_covered:.0%}",
+                value=f"{self._own_width_m():.0f} m of ground, tiles of {', '.join(f'{w:g}' for w in widths_m)} m",
+                fix="take smaller tiles (--widths-m), or fewer covered ones (--min-covered)",
+            )
+        return tiles
+
+    def _own_width_m(self) -> float:
+        """Return the shorter side of the raster's ground."""
+        raster = self.raster
+        if raster.is_local:
+            return min(raster.width, raster.height) * float(self.options.gsd_m or 1.0)
+        middle_x, middle_y = raster.width / 2, raster.height / 2
+        lat, lon = raster.to_latlon(
+            np.array([0, raster.width, middle_x, middle_x]), np.array([middle_y, middle_y, 0, raster.height])
+        )
+        return float(distance_m(lat[::2], lon[::2], lat[1::2], lon[1::2]).min())
+
+    def _level(self, level: int, width_m: float) -> pa.Table:
+        options = self.options
+        centres_N2, corners_N42 = tiles_over(self.raster, width_m, options.overlap, options.min_covered)
+        quads = quads_px(self.raster, corners_N42)
+        sides = np.array([side_px_of(quad) for quad in quads])
+        return tile_table(
+            {
+                "gallery_id": [f"{self.name}/{width_m:g}m/{number}" for number in range(len(centres_N2))],
+                "source": [self.name] * len(centres_N2),
+                "source_file": [""] * len(centres_N2),
+                "level": np.full(len(centres_N2), level, dtype=np.int32),
+                "lat": centres_N2[:, 0],
+                "lon": centres_N2[:, 1],
+                "corners": corners_N42.reshape(-1, 8),
+                "width_m": np.full(len(centres_N2), width_m),
+                "gsd_m": width_m / np.maximum(sides, 1e-9),
+                "rotation_deg": np.array([heading_of_up(quad) for quad in quads]),
+                "window": np.array([window_of_quad(quad) for quad in quads]).reshape(-1, 4),
+            }
+        )
+
+    def _local_level(self, level: int, width_m: float) -> pa.Table:
+        gsd_m, options = float(self.options.gsd_m or 1.0), self.options
+        x, y = np.meshgrid(
+            spread(0, self.raster.width * gsd_m, width_m, options.overlap),
+            spread(0, self.raster.height * gsd_m, width_m, options.overlap),
+        )
+        x_m, down_m, side_px = x.ravel(), y.ravel(), width_m / gsd_m
+        windows = np.stack([x_m / gsd_m - side_px / 2, down_m / gsd_m - side_px / 2], axis=1)
+        windows = np.concatenate([windows, np.full((len(x_m), 2), side_px)], axis=1)
+        return tile_table(
+            {
+                "gallery_id": [f"{self.name}/{width_m:g}m/{number}" for number in range(len(x_m))],
+                "source": [self.name] * len(x_m),
+                "source_file": [""] * len(x_m),
+                "level": np.full(len(x_m), level, dtype=np.int32),
+                "x_m": x_m,
+                "y_m": -down_m,
+                "width_m": np.full(len(x_m), width_m),
+                "gsd_m": np.full(len(x_m), gsd_m),
+                "rotation_deg": np.zeros(len(x_m)),
+                "window": windows,
+            }
+        )
+
+    def quad_of(self, tile: dict[str, Any]) -> Floats:
+        """Return the columns and rows (4, 2) of a planned tile's corners in the raster."""
+        if tile["corners"] is None:
+            col, row, width, height = tile["window"]
+            return np.array([(col, row), (col + width, row), (col + width, row + height), (col, row + height)])
+        return quads_px(self.raster, np.asarray(tile["corners"], dtype=np.float64).reshape(1, 4, 2))[0]
+
+    def read(self, tile: dict[str, Any], side_px: int) -> tuple[Picture, float]:
+        """Return a planned tile and the share of it that has data."""
+        quad = self.quad_of(tile)
+        native = max(32, math.ceil(side_px_of(quad)))
+        return cut(self.raster, quad, min(native, side_px))
