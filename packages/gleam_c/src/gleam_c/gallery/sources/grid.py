@@ -71,7 +71,7 @@ def _frame_around(raster: Georeference) -> tuple[Transformer, tuple[float, float
     """Return the metric frame around the raster's middle, and (west, south, east, north) of the raster in it."""
     lat, lon = raster.to_latlon(np.array([raster.width / 2]), np.array([raster.height / 2]))
     _check_finite(lat, lon)
-    local = f"+proj=aeqd +lat_0={lat[0]!r} +lon_0={lon[0]!r} +datum=WGS84 +units=m"
+    local = f"+proj=aeqd +lat_0={float(lat[0])!r} +lon_0={float(lon[0])!r} +datum=WGS84 +units=m"
     frame = Transformer.from_crs("EPSG:4326", local, always_xy=True)
     along = np.linspace(0, 1, _BORDER_POINTS)
     zero, one = np.zeros_like(along), np.ones_like(along)

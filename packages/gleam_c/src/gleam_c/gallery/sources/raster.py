@@ -107,7 +107,7 @@ class Raster:
 
     def to_latlon(self, col: Floats, row: Floats) -> tuple[Floats, Floats]:
         """Return latitude and longitude in degrees, longitude in [-180, 180)."""
-        x, y = self.transform * (col, row)
+        x, y = _applied(self.transform, col, row)
         lon, lat = self._to_globe.transform(x, y)
         return np.asarray(lat), np.asarray((np.asarray(lon) + 180.0) % 360.0 - 180.0)
 
@@ -115,10 +115,9 @@ class Raster:
         """Return column and row."""
         x, y = self._to_globe.transform(lon, lat, direction="INVERSE")
         if self._period:  # across the antimeridian, x goes on where the raster is
-            middle = (self.transform * (self.width / 2, self.height / 2))[0]
+            middle, _ = _applied(self.transform, self.width / 2, self.height / 2)
             x = x - self._period * np.round((x - middle) / self._period)
-        col, row = ~self.transform * (x, y)
-        return np.asarray(col), np.asarray(row)
+        return _applied(~self.transform, x, y)
 
     def read(self, box: tuple[int, int, int, int], size: tuple[int, int]) -> tuple[Picture, Picture]:
         """Return RGB and mask of a window at ``size``; see :class:`gleam_c.gallery.sources.cutting.Readable`."""
@@ -137,6 +136,13 @@ class Raster:
             table = np.array([colours.get(index, (0, 0, 0, 0))[:3] for index in range(256)], dtype=np.uint8)
             return table[samples[0]], mask
         return np.ascontiguousarray(np.broadcast_to(samples, (3, *size)).transpose(1, 2, 0)), mask
+
+
+def _applied(matrix: Any, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Floats, Floats]:
+    """Return points moved by an affine transform (a, b, c, d, e, f, ...)."""
+    a, b, c, d, e, f = matrix[:6]
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    return a * x + b * y + c, d * x + e * y + f
 
 
 def _open(path: Path) -> Any:
@@ -215,7 +221,7 @@ class RasterSource:
         lat, lon = raster.to_latlon(
             np.array([0, raster.width, middle_x, middle_x]), np.array([middle_y, middle_y, 0, raster.height])
         )
-        return float(distance_m(lat[::2], lon[::2], lat[1::2], lon[1::2]).min())
+        return float(np.min(distance_m(lat[::2], lon[::2], lat[1::2], lon[1::2])))
 
     def _level(self, level: int, width_m: float) -> pa.Table:
         options = self.options
