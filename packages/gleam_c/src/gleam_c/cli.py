@@ -13,6 +13,7 @@ COMMANDS: dict[str, Command] = {
     "embed": ("gleam_c.evaluate_command:embed_command", "embeddings of a catalog's tiles or queries"),
     "gallery": ("gleam_c.gallery.commands:gallery_command", "tiles of your own map: build, add, info, verify"),
     "evaluate": ("gleam_c.evaluate_command:evaluate_command", "recall of a trained model on a catalog"),
+    "score": ("gleam_c.score_command:score_command", "embeddings that any model made, scored by the same protocols"),
 }
 
 

@@ -17,17 +17,19 @@ from gleam_common.window import WHOLE, shown_window
 from gleam_c.embed import embed_catalog
 from gleam_c.evaluate import evaluate_catalog
 from gleam_c.model_folder import load_encoder
+from gleam_c.protocols import protocol_named
 
-__all__ = ["chosen_device", "embed", "embed_command", "evaluate", "evaluate_command"]
+__all__ = ["check_options", "chosen_device", "embed", "embed_command", "evaluate", "evaluate_command"]
 
 
 def evaluate(
     checkpoint: Path,
     catalog: Path,
     protocol: str = "synthcity",
-    split: str = "test",
+    split: str = "",
     root: Path | None = None,
     out: Path | None = None,
+    direction: str = "",
     device: str = "auto",
     seed: int = 0,
 ) -> None:
@@ -36,22 +38,22 @@ def evaluate(
     Args:
         checkpoint: the run's ``model`` folder (model.safetensors and config.json).
         catalog: folder with gallery.parquet and queries.parquet.
-        protocol: which tiles are searched and what counts.
-        split: split of the queries.
+        protocol: which tiles are searched and what counts; an unknown name lists them.
+        split: split of the queries; the protocol's by default.
         root: folder that the pictures' paths start from; the catalog itself by default.
         out: results.json to write; printed only by default.
+        direction: only this one, such as satellite2uav; all of the protocol's by default.
         device: cpu, cuda, cuda:N, or auto (a GPU when there is one).
         seed: of the bootstrap.
     """
-    if seed < 0:
-        raise ConfigError("seed of the bootstrap", value=seed, allowed="0 or more")
-    if out is not None and out.is_dir():
-        raise ConfigError("--out is a folder", value=str(out), fix="give a file, such as results.json")
+    check_options(seed, out)
+    rules = protocol_named(protocol)
     evaluation = evaluate_catalog(
         load_encoder(checkpoint),
         Catalog.read(catalog, root),
-        split=split,
+        split=split or rules.split,
         protocol=protocol,
+        direction=direction or None,
         seed=seed,
         device=chosen_device(device),
     )
@@ -102,6 +104,18 @@ def embed(
     )
     table.write(out, overwrite=overwrite)
     print(f"{len(table.ids)} embeddings of {table.matrix.shape[1]} numbers: {out}")
+
+
+def check_options(seed: int, out: Path | None) -> None:
+    """Check what can be known before the work starts.
+
+    Raises:
+        ConfigError: a negative seed, or ``out`` is a folder.
+    """
+    if seed < 0:
+        raise ConfigError("seed of the bootstrap", value=seed, allowed="0 or more")
+    if out is not None and out.is_dir():
+        raise ConfigError("--out is a folder", value=str(out), fix="give a file, such as results.json")
 
 
 def chosen_device(name: str) -> torch.device:

@@ -20,11 +20,12 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from gleam_c.encoder import Encoder, create_encoder, preset
-from gleam_c.evaluate import evaluate_catalog, write_predictions
+from gleam_c.evaluate import evaluate_catalog
 from gleam_c.model_card import model_card
 from gleam_c.model_folder import load_encoder, save_encoder
 from gleam_c.phase_folder import PhaseFolder, read_weights
 from gleam_c.phases import phase_data, run_phase
+from gleam_c.predictions import write_predictions
 from gleam_c.recipe import Recipe
 from gleam_c.run_log import read_curves
 from gleam_c.validation import ValidationRecall

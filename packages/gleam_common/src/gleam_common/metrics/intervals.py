@@ -43,8 +43,10 @@ def place_weights(places: int, seed: int, resamples: int = 1000) -> Weights:
     if places < 1 or resamples < 1:
         raise DataError("bootstrap", value=(places, resamples), allowed="at least one place and one resample")
     random = np.random.default_rng([seed, 0xB007])
-    drawn = random.integers(places, size=(resamples, places), dtype=np.int32)
-    return np.stack([np.bincount(row, minlength=places).astype(np.float32) for row in drawn])
+    weights_RP = np.empty((resamples, places), dtype=np.float32)
+    for row in weights_RP:  # one at a time: 90,000 places would take a gigabyte of draws
+        row[:] = np.bincount(random.integers(places, size=places, dtype=np.int32), minlength=places)
+    return weights_RP
 
 
 def mean_samples(values_Q: npt.ArrayLike, place_Q: npt.NDArray[np.int64], weights_RP: Weights) -> Floats:
@@ -58,8 +60,11 @@ def mean_samples(values_Q: npt.ArrayLike, place_Q: npt.NDArray[np.int64], weight
     places = weights_RP.shape[1]
     sums = np.bincount(place_Q, weights=np.asarray(values_Q, dtype=np.float64), minlength=places)
     counts = np.bincount(place_Q, minlength=places)
+    both_P2 = np.stack([sums, counts], axis=1)
+    blocks = np.array_split(weights_RP, max(1, len(weights_RP) // 32))  # in float64 the weights would be twice as large
+    sums_R2 = np.concatenate([block @ both_P2 for block in blocks])
     with np.errstate(invalid="ignore"):
-        return np.asarray((weights_RP @ sums) / (weights_RP @ counts))
+        return np.asarray(sums_R2[:, 0] / sums_R2[:, 1])
 
 
 def median_samples(values_Q: npt.ArrayLike, place_Q: npt.NDArray[np.int64], weights_RP: Weights) -> Floats:

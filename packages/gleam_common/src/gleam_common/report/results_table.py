@@ -45,9 +45,9 @@ def results_table(results: Mapping[str, Any]) -> str:
 
 
 def view_rows(results: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return (name, metrics) of every view, and of their mean where there are several."""
+    """Return (name, metrics) of every view, and of their mean where it is of several."""
     rows: list[tuple[str, Mapping[str, Any]]] = list(results["views"].items())
-    return [*rows, ("mean", results["mean"])] if len(rows) > 1 else rows
+    return [*rows, ("mean", results["mean"])] if len(results.get("mean_of", rows)) > 1 else rows
 
 
 def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
