@@ -131,6 +131,11 @@ def test_a_raster_around_a_pole(tmp_path, crs, sign):
         assert 115 < np.linalg.norm(north_px) < 125
 
 
+def read_all(path):
+    source = RasterSource(path, CutOptions(widths_m=(300.0,)))
+    return [source.read(tile, 64) for tile in source.plan().to_pylist()]
+
+
 def test_what_is_no_map_is_refused_in_words(tmp_path):
     plain = write_raster(tmp_path / "plain.tif", None, from_origin(0, 0, 1, 1))
     with pytest.raises(DataError, match=r"without CRS.*--crs"):
@@ -153,10 +158,10 @@ def test_what_is_no_map_is_refused_in_words(tmp_path):
         transform=from_origin(0, 0, 1, 1),
     ) as file:
         file.write(np.ones((1, 8, 8), dtype=np.uint16))
-    with pytest.raises(DataError, match="8 bits.*uint16.*-scale"):
+    with pytest.raises(DataError, match=r"8 bits.*uint16.*-scale"):
         Raster(deep)
     (tmp_path / "text.tif").write_text("not a picture")
-    with pytest.raises(DataError, match="not a raster.*GeoTIFF"):
+    with pytest.raises(DataError, match=r"not a raster.*GeoTIFF"):
         Raster(tmp_path / "text.tif")
     (tmp_path / "trick.vrt").write_text("<VRTDataset/>")
     with pytest.raises(DataError, match="not a raster"):
@@ -172,9 +177,7 @@ def test_what_is_no_map_is_refused_in_words(tmp_path):
         write_raster(tmp_path / "whole.tif", "EPSG:32633", from_origin(5e5, 5e6, 1, 1)).read_bytes()[:9000]
     )
     with pytest.raises(DataError, match=r"cut\.tif"):
-        source = RasterSource(cut_off, CutOptions(widths_m=(300.0,)))
-        for tile in source.plan().to_pylist():
-            source.read(tile, 64)
+        read_all(cut_off)
 
 
 def test_grey_palette_and_missing_data(tmp_path):
