@@ -1,0 +1,47 @@
+"""What every benchmark here needs: interleaved timing, spread, and a result file that names machine and commit."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gleam_common.artifacts import write_json
+from gleam_common.provenance import commit, hardware, versions
+
+__all__ = ["interleaved_s", "spread", "write_result"]
+
+
+def interleaved_s(works: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
+    """Return the wall seconds of each work, run in turn ``repeats`` times after one warm-up round.
+
+    On a shared machine works that alternate meet the same load; compare their ratios.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in works}
+    for number in range(repeats + 1):
+        for name, work in works.items():
+            started = time.perf_counter()
+            work()
+            if number:
+                seconds[name].append(time.perf_counter() - started)
+    return seconds
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """Return median, least and largest of the values."""
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def write_result(folder: Path, name: str, result: Mapping[str, Any]) -> Path:
+    """Write ``<name>_<hardware>_<yyyymm>.json`` into ``folder`` and return its path."""
+    machine, now = hardware(), datetime.now(UTC)
+    device = machine["gpus"][0] if machine["gpus"] else f"{machine['cpu']} {machine['cores']} cores"
+    slug = re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-")
+    path = folder / f"{name}_{slug}_{now:%Y%m}.json"
+    about = {"benchmark": name, "date": f"{now:%Y-%m-%d}", "commit": commit(), "hardware": machine}
+    write_json(path, {**about, "versions": versions(), **result})
+    return path
