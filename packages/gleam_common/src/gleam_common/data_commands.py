@@ -25,6 +25,7 @@ def synth(
     shots: int = 1,
     workers: int | None = None,
     layout: Literal["catalog", "vigor", "university"] = "catalog",
+    geotiff: bool = False,
     preview: Path | None = None,
     preview_places: int = 8,
     overwrite: bool = False,
@@ -43,12 +44,14 @@ def synth(
         shots: pictures of each query view for each place, 1 to 99.
         workers: processes; all cores if not given.
         layout: also write the world as VIGOR (OUT/VIGOR) or University-1652 (OUT/University-1652) lies on disk.
+        geotiff: also write the held-out city as one map, OUT/city.tif, to build a gallery from.
         preview: write a contact sheet to this PNG: places below each other, views side by side.
         preview_places: places on the contact sheet.
         overwrite: empty OUT first if it holds a world made with other options.
     """
     from gleam_common.catalog import Catalog
     from gleam_common.synthcity.build import build_world
+    from gleam_common.synthcity.geotiff import write_city_map
     from gleam_common.synthcity.preview import live_rows, sheet_rows, write_sheet
     from gleam_common.synthcity.world import WorldConfig
     from gleam_common.synthcity.writers import LAYOUTS
@@ -58,12 +61,16 @@ def synth(
         raise ConfigError("places on the contact sheet", value=preview_places, allowed="1 or more")
     if out is None and preview is None:
         raise ConfigError("nothing to make", fix="give --out DIR for a world, --preview SHEET.png for a look, or both")
+    if geotiff and out is None:
+        raise ConfigError("--geotiff without a world", fix="give --out DIR")
     catalog = None if out is None else Catalog.read(build_world(config, out, workers, overwrite))
     if catalog is not None:
         print(f"world: {out}  ({len(catalog.gallery)} tiles, {len(catalog.queries)} queries)")
     if catalog is not None and layout != "catalog":
         folder, write = LAYOUTS[layout]
         print(f"{layout}: {write(catalog.root, catalog.root / folder)}")
+    if catalog is not None and geotiff:
+        print(f"map of the held-out city: {write_city_map(config, catalog.root)}")
     if preview is not None:
         rows = live_rows(config, preview_places) if catalog is None else sheet_rows(catalog, preview_places)
         write_sheet(preview, f"SynthCity   seed {seed}", rows)
