@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from gleam_c.gallery.sources.raster import Raster, RasterSource
+from gleam_c.gallery.sources.raster import Raster
+from gleam_c.gallery.sources.raster_source import RasterSource
 from gleam_c.gallery.sources.source import CutOptions
 from gleam_common.errors import ConfigError, DataError
 from gleam_common.geo import distance_m

@@ -111,6 +111,11 @@ def _count(loader: Iterable[PictureBatch]) -> int | None:
 
 
 def embed_batch(encoder: PictureEncoder, batch: PictureBatch) -> npt.NDArray[np.float32]:
+    """Return the embeddings (B, D), of length 1, of one batch; the caller has put the encoder into evaluation mode.
+
+    Raises:
+        ModelError: an embedding is NaN, infinite or zero (names the picture).
+    """
     pictures_BCHW = batch["pictures"].to(_first_weight(encoder), non_blocking=True)  # its device and its precision
     embedding_BD = encoder(pictures_BCHW).float()
     norm_B = embedding_BD.norm(dim=1)

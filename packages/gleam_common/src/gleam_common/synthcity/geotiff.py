@@ -51,9 +51,8 @@ def city_map_camera(city: City, seed: int) -> Camera:
     x_m, y_m = (np.array([getattr(place, axis) for place in city.places]) for axis in ("x_m", "y_m"))
     side_m = max(float(np.ptp(x_m)), float(np.ptp(y_m))) + city.tile_m
     side_px = round(side_m / tile.extent_m * tile.width_px)
-    middle = {"x_m": float(x_m.min() + x_m.max()) / 2, "y_m": float(y_m.min() + y_m.max()) / 2}
-    target = {f"target_{axis}": value for axis, value in middle.items()}
-    return replace(tile, **middle, **target, extent_m=side_m, width_px=side_px, height_px=side_px)
+    x, y = (float(at.min() + at.max()) / 2 for at in (x_m, y_m))
+    return replace(tile, x_m=x, y_m=y, target_x_m=x, target_y_m=y, extent_m=side_m, width_px=side_px, height_px=side_px)
 
 
 def photograph(city: City, seed: int) -> tuple[npt.NDArray[np.uint8], Camera]:

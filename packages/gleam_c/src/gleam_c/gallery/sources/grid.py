@@ -16,7 +16,7 @@ from pyproj import Transformer
 
 from gleam_c.gallery.tiles import corners_of
 
-__all__ = ["Georeference", "covered_share", "quads_px", "spread", "tiles_over"]
+__all__ = ["Georeference", "covered_share", "middle_tile", "quads_px", "spread", "tiles_over"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -67,11 +67,21 @@ def tiles_over(raster: Georeference, width_m: float, overlap: float, min_covered
     return np.concatenate(centres), np.concatenate(corners)
 
 
-def _frame_around(raster: Georeference) -> tuple[Transformer, tuple[float, float, float, float]]:
-    """Return the metric frame around the raster's middle, and (west, south, east, north) of the raster in it."""
+def middle_tile(raster: Georeference, width_m: float) -> tuple[Floats, Floats]:
+    """Return latitude and longitude (1, 2) and corners (1, 4, 2) of the one tile in a raster's middle.
+
+    Raises:
+        DataError: the raster is not on the globe.
+    """
     lat, lon = raster.to_latlon(np.array([raster.width / 2]), np.array([raster.height / 2]))
     _check_finite(lat, lon)
-    local = f"+proj=aeqd +lat_0={float(lat[0])!r} +lon_0={float(lon[0])!r} +datum=WGS84 +units=m"
+    return np.stack([lat, lon], axis=1), corners_of(lat, lon, width_m)
+
+
+def _frame_around(raster: Georeference) -> tuple[Transformer, tuple[float, float, float, float]]:
+    """Return the metric frame around the raster's middle, and (west, south, east, north) of the raster in it."""
+    ((lat, lon),) = middle_tile(raster, 1.0)[0].tolist()
+    local = f"+proj=aeqd +lat_0={lat!r} +lon_0={lon!r} +datum=WGS84 +units=m"
     frame = Transformer.from_crs("EPSG:4326", local, always_xy=True)
     along = np.linspace(0, 1, _BORDER_POINTS)
     zero, one = np.zeros_like(along), np.ones_like(along)

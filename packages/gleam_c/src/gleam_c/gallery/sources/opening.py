@@ -8,7 +8,7 @@ from gleam_common.errors import DataError
 
 from gleam_c.gallery.sources.catalog import CatalogSource
 from gleam_c.gallery.sources.pictures import PicturesSource, picture_files
-from gleam_c.gallery.sources.raster import RasterSource
+from gleam_c.gallery.sources.raster_source import RasterSource
 from gleam_c.gallery.sources.source import CutOptions, TileSource
 from gleam_c.gallery.sources.xyz import XyzSource, has_xyz
 from gleam_c.gallery.sources.xyz_tiles import FolderTiles, MbTiles, ZipTiles

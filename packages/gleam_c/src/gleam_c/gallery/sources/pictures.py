@@ -15,7 +15,8 @@ from gleam_common.geo import LatLon, distance_m
 from gleam_common.images import check_picture, load_array
 from gleam_common.pair_motion import heading_up
 
-from gleam_c.gallery.sources.raster import RasterSource, is_georeferenced
+from gleam_c.gallery.sources.raster import is_georeferenced
+from gleam_c.gallery.sources.raster_source import RasterSource
 from gleam_c.gallery.sources.source import CutOptions, files_fingerprint
 from gleam_c.gallery.tiles import corners_of, corners_of_boxes, tile_table
 
