@@ -145,6 +145,21 @@ def test_an_empty_selection_says_what_there_is(wanted: dict[str, Any], words: st
         small().select(**wanted)
 
 
+def test_a_gallery_by_split_admits_tiles_by_text_or_by_list() -> None:
+    tiles = [
+        row | {"split": split, "split_official": admits}
+        for row, split, admits in zip(
+            tile_rows(), ("train", "test", None), (["test"], ["train", "test"], None), strict=True
+        )
+    ]
+    catalog = small(tiles)
+    assert catalog.select(split="test", views=["uav"], gallery="split").gallery_ids == ["t/b", "t/c"]  # a semi-positive
+    assert catalog.select(split="train", gallery="split").gallery_ids == ["t/a", "t/b"]
+    assert catalog.select(split="train", protocol="official", gallery="split").gallery_ids == ["t/b", "t/c"]
+    with pytest.raises(DataError, match=r"no such column in gallery\.parquet: 'split_official'"):
+        small().select(split="test", protocol="official", gallery="split")
+
+
 def change(which: str, row: int, **values: object) -> Callable[[], Catalog]:
     tiles, queries = tile_rows(), query_rows()
     (tiles if which == "gallery" else queries)[row].update(values)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from gleam_common.errors import DataError
-from gleam_common.metrics.ranking import NEVER, positive_ranks, top_k
+from gleam_common.metrics.ranking import NEVER, positive_ranks, search, top_k
 from gleam_common.row_lists import RowLists
 
 
@@ -146,3 +146,40 @@ def test_top_k_is_the_head_of_a_full_sort(chunk):
     assert top_k(query, gallery, 99)[0].shape == (9, 31)
     with pytest.raises(DataError, match="at least 1"):
         top_k(query, gallery, 0)
+
+
+@pytest.mark.parametrize("most_positives", [1, 5, 12])
+def test_one_pass_finds_what_separate_searches_find(most_positives):
+    """Few positives are counted by comparisons, many by sorting; junk is counted beside the whole ranking."""
+    random = np.random.default_rng(5)
+    query, gallery = unit(random, 13, 8), unit(random, 40, 8)
+    positives = [list(random.choice(40, most_positives, replace=False)) for _ in range(13)]
+    ignored = [list(random.choice(40, 6, replace=False)) for _ in range(13)]
+    found = search(query, gallery, lists(*positives), lists(*ignored), k=3, query_chunk=5, gallery_chunk=11)
+    scores = np.round(query.astype(np.float64) @ gallery.T, 6)
+    whole, without = by_definition(scores, positives, [[]] * 13), by_definition(scores, positives, ignored)
+    assert found.ranks.ranks.tolist() == [rank for ranks in whole for rank in ranks]
+    assert found.ranks_without.ranks.tolist() == [rank for ranks in without for rank in ranks]
+    assert found.rows.tolist() == np.argsort(-scores, axis=1, kind="stable")[:, :3].tolist()
+
+
+def test_the_first_tiles_of_a_wide_block_are_those_of_a_full_sort():
+    random = np.random.default_rng(6)
+    query, gallery = unit(random, 5, 4), unit(random, 1000, 4)
+    rows, _ = top_k(query, gallery, 1)
+    assert rows[:, 0].tolist() == (query @ gallery.T).argmax(axis=1).tolist()
+    np.testing.assert_allclose(top_k(query, gallery, 2)[1], -np.sort(-(query @ gallery.T), axis=1)[:, :2], atol=1e-6)
+
+
+@pytest.mark.parametrize("turned", ["query", "gallery"])
+def test_a_picture_with_several_embeddings_scores_by_its_best(turned):
+    """A tile turned to several headings may be the one that asks, or the one that is searched."""
+    random = np.random.default_rng(7)
+    many, single = unit(random, 6 * 3, 8).reshape(6, 3, 8), unit(random, 9, 8)
+    best = np.einsum("nhd,md->nmh", many, single).max(axis=2)
+    query, gallery, scores = (many, single, best) if turned == "query" else (single, many, best.T)
+    positives = [[row % len(gallery)] for row in range(len(query))]
+    found = search(query, gallery, lists(*positives), query_chunk=4, gallery_chunk=7)
+    expected = by_definition(np.round(scores.astype(np.float64), 6), positives, [[]] * len(query))
+    assert found.ranks.best.tolist() == [ranks[0] for ranks in expected]
+    assert found.rows[:, 0].tolist() == scores.argmax(axis=1).tolist()

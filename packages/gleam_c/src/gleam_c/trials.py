@@ -63,8 +63,11 @@ def trials_of(
         ConfigError: the protocol has no such direction on this catalog, or is that of another set.
         DataError: nothing is left, or a query or tile has no coordinates where the protocol needs them.
     """
-    chosen = _chosen(catalog, protocol, split)
-    trials = [trial for way in protocol.directions for trial in _one_way(catalog, chosen, protocol, split, way)]
+    catalog = _of_protocol(catalog, protocol)
+    chosen = catalog.select(split=split, gallery=protocol.gallery, protocol=protocol.column or None)
+    if protocol.needs_coordinates:
+        _check_coordinates(chosen, protocol.name)
+    trials = [trial for way in protocol.directions for trial in _one_way(catalog, chosen, protocol, way)]
     if protocol.sets:
         trials += [_of_sets(trial) for trial in trials]
     names = [trial.direction for trial in trials]
@@ -73,26 +76,19 @@ def trials_of(
     return [trial for trial in trials if direction in (None, trial.direction)]
 
 
-def _chosen(catalog: Catalog, protocol: Protocol, split: str | None) -> Catalog:
-    """Return the queries of the split and height, and the tiles that the protocol searches."""
+def _of_protocol(catalog: Catalog, protocol: Protocol) -> Catalog:
+    """Return the catalog with the protocol's height; refuse one of another set."""
     column = f"split_{protocol.column}" if protocol.column else "split"
     if column not in catalog.queries.column_names:
         fix = "take the protocol of the set that this catalog was imported from"
-        raise ConfigError(f"{protocol.name} asks for queries.parquet's column {column}", value=None, fix=fix)
-    if protocol.height_m:
-        catalog = _from_height(catalog, protocol.height_m)
-    chosen = catalog.select(split=split, gallery=protocol.gallery, protocol=protocol.column or None)
-    if protocol.needs_coordinates:
-        _check_coordinates(chosen, protocol.name)
-    return chosen
-
-
-def _from_height(catalog: Catalog, height_m: float) -> Catalog:
+        raise ConfigError(f"queries.parquet lacks the column that {protocol.name} asks for", value=column, fix=fix)
+    if not protocol.height_m:
+        return catalog
     heights_m = catalog.column("height_m")
-    keep = (heights_m == height_m) | (catalog.column("split") == DISTRACTOR) & np.isnan(heights_m)
+    keep = heights_m == protocol.height_m
     if not keep.any():
         known = ", ".join(f"{value:g}" for value in np.unique(heights_m[np.isfinite(heights_m)])) or "none is known"
-        raise DataError("no picture was taken from this height in metres", value=height_m, allowed=known)
+        raise DataError("no picture was taken from this height in metres", value=protocol.height_m, allowed=known)
     return Catalog(gallery=catalog.gallery, queries=catalog.queries.filter(pa.array(keep)), root=catalog.root)
 
 
@@ -107,14 +103,13 @@ def _check_coordinates(catalog: Catalog, name: str) -> None:
             )
 
 
-def _one_way(catalog: Catalog, chosen: Catalog, protocol: Protocol, split: str | None, way: str) -> list[Trial]:
+def _one_way(catalog: Catalog, chosen: Catalog, protocol: Protocol, way: str) -> list[Trial]:
     if way == "forward":
         return [Trial(name=str(view), view=view, catalog=_of_view(chosen, view)) for view in chosen.views]
     trials: list[Trial] = []
     for view in chosen.views:
-        extra = None if protocol.gallery == "positives" or split is None else _distractors(catalog, protocol, view)
         name = str(View.SATELLITE) if not trials else f"{View.SATELLITE}2{view}"
-        turned = reverse_catalog(chosen, view, extra)
+        turned = reverse_catalog(chosen, view, _unasked(catalog, chosen, protocol, view))
         trials.append(Trial(name=name, view=view, catalog=turned, reverse=True))
     return trials
 
@@ -123,10 +118,13 @@ def _of_view(chosen: Catalog, view: View) -> Catalog:
     return chosen if chosen.views == (view,) else chosen.select(views=[view], gallery="all")
 
 
-def _distractors(catalog: Catalog, protocol: Protocol, view: View) -> pa.Table:
-    keep = (catalog.column("split") == DISTRACTOR) & (catalog.column("view") == str(view))
-    if protocol.height_m:
-        keep &= catalog.column("height_m") == protocol.height_m
+def _unasked(catalog: Catalog, chosen: Catalog, protocol: Protocol, view: View) -> pa.Table:
+    """Return the pictures that are searched beside those of the chosen queries, as the gallery of tiles is."""
+    keep = ~np.isin(catalog.column("query_id"), chosen.column("query_id")) & (catalog.column("view") == str(view))
+    if protocol.gallery == "split":
+        keep &= catalog.column("split") == DISTRACTOR
+    elif protocol.gallery != "all":
+        keep[:] = False
     return catalog.queries.filter(pa.array(keep))
 
 

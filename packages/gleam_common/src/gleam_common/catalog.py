@@ -160,7 +160,7 @@ class Catalog:
         views: Iterable[str] | None = None,
         area: str | None = None,
         *,
-        gallery: Literal["all", "area", "positives"] = "area",
+        gallery: Literal["all", "area", "positives", "split"] = "area",
         protocol: str | None = None,
     ) -> Catalog:
         """Return the catalog of some of the queries, in order, and the tiles to search them in.
@@ -170,7 +170,8 @@ class Catalog:
             views: keep queries of these views.
             area: keep queries of this area.
             gallery: ``all`` tiles; the tiles of the ``area``s that the kept queries are in (a held-out city is
-                searched whole, and alone); or only the ``positives`` and semi-positives of the kept queries.
+                searched whole, and alone); the tiles whose own ``split`` column (text, or a list of texts) has a split
+                of the kept queries; or only the ``positives`` and semi-positives of the kept queries.
             protocol: one of the set's own ways to split it.
 
         Raises:
@@ -186,7 +187,7 @@ class Catalog:
                 if missing:
                     raise self._empty(name, missing, keep)
                 keep = here
-        return self._with_queries(pa.array(keep), gallery)
+        return self._with_queries(pa.array(keep), gallery, column)
 
     def statistics(self) -> dict[str, Any]:
         """Return counts for people and for JSON: tiles, queries, places, by view, split and area."""
@@ -214,7 +215,7 @@ class Catalog:
         rows = pc.index_in(lists.flatten(), value_set=self.gallery["gallery_id"]).to_numpy(zero_copy_only=False)
         return RowLists(offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), rows=rows.astype(np.int64))
 
-    def _with_queries(self, keep: pa.Array, gallery: str) -> Catalog:
+    def _with_queries(self, keep: pa.Array, gallery: str, split_column: str) -> Catalog:
         queries = self.queries.filter(keep)
         needed = pc.is_in(
             self.gallery["gallery_id"],
@@ -229,9 +230,18 @@ class Catalog:
         elif gallery == "area":
             same = pc.is_in(self.gallery["area"], value_set=pc.unique(queries["area"]))
             tiles = self.gallery.filter(pc.or_(same, needed))
+        elif gallery == "split":
+            admitted = self._admitted(split_column, set(pc.unique(queries[split_column]).to_pylist()))
+            tiles = self.gallery.filter(pc.or_(pa.array(admitted), needed))
         else:
-            raise ConfigError("unknown gallery of a selection", value=gallery, allowed=["all", "area", "positives"])
+            allowed = ["all", "area", "positives", "split"]
+            raise ConfigError("unknown gallery of a selection", value=gallery, allowed=allowed)
         return Catalog(gallery=tiles, queries=queries, root=self.root)
+
+    def _admitted(self, column: str, splits: set[str]) -> npt.NDArray[np.bool_]:
+        """Return, for each tile, whether its own column (text, or a list of texts) has one of the splits."""
+        own = self.column(column, "gallery")
+        return np.array([not splits.isdisjoint(_texts(one)) for one in own])
 
     def _empty(self, column: str, wanted: list[str], keep: npt.NDArray[np.bool_]) -> DataError:
         there = ", ".join(
@@ -241,6 +251,10 @@ class Catalog:
         return DataError(
             f"no query has this {column}", value=", ".join(wanted), allowed=there or "nothing: the selection is empty"
         )
+
+
+def _texts(cell: str | Iterable[str] | None) -> Iterable[str]:
+    return (cell,) if isinstance(cell, str) else () if cell is None else cell
 
 
 def _counts(array: pa.ChunkedArray) -> dict[str, int]:

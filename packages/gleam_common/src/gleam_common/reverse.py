@@ -15,7 +15,7 @@ from gleam_common.views import View
 __all__ = ["DISTRACTOR", "reverse_catalog"]
 
 DISTRACTOR = "distractor"
-"""Split of pictures that no tile asks for: they are searched in the reverse direction, and never queries themselves."""
+"""Split of pictures that no tile asks for: in the reverse direction they are searched, they never are queries."""
 
 _SHARED = ("path", "view", "place_id", "lat", "lon", "x_m", "y_m", "split", "area")
 

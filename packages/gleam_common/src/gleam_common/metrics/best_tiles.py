@@ -9,8 +9,11 @@ from torch import Tensor
 
 __all__ = ["BestTiles"]
 
-SEGMENT = 64
+SEGMENT = 16
 """Tiles whose largest score is looked at first: the k best tiles lie in the k best segments, the rest is not sorted."""
+
+WORTH_IT = 32
+"""Segments a tile to be kept from which on looking at segments is faster than sorting all scores."""
 
 
 class BestTiles:
@@ -43,11 +46,15 @@ class BestTiles:
 def _best(scores_qg: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Return the scores (q, k) and columns (q, k) of the best tiles of a block."""
     segments = scores_qg.shape[1] // SEGMENT
-    if scores_qg.shape[1] % SEGMENT or segments <= k:
+    if segments <= WORTH_IT * k:
         found = scores_qg.topk(k, dim=1)
         return found.values, found.indices
-    parts_qsS = scores_qg.view(-1, segments, SEGMENT)
-    segment_qk = parts_qsS.amax(dim=2).topk(k, dim=1).indices
-    inside = parts_qsS.gather(1, segment_qk[:, :, None].expand(-1, -1, SEGMENT)).flatten(1).topk(k, dim=1)
-    columns_qk = segment_qk.gather(1, inside.indices // SEGMENT) * SEGMENT + inside.indices % SEGMENT
-    return inside.values, columns_qk
+    whole = segments * SEGMENT
+    parts_qSs = scores_qg[:, :whole].unflatten(1, (SEGMENT, segments))  # segments lie across: their maxima vectorise
+    segment_qk = parts_qSs.amax(dim=1).topk(k, dim=1).indices
+    columns_qn = (segment_qk[:, None] + segments * torch.arange(SEGMENT, device=scores_qg.device)[:, None]).flatten(1)
+    if whole < scores_qg.shape[1]:
+        rest = torch.arange(whole, scores_qg.shape[1], device=scores_qg.device)
+        columns_qn = torch.cat([columns_qn, rest.expand(len(columns_qn), -1)], dim=1)
+    inside = scores_qg.gather(1, columns_qn).topk(k, dim=1)
+    return inside.values, columns_qn.gather(1, inside.indices)

@@ -29,7 +29,8 @@ Equal embeddings get scores that differ in the last bits, by where they lie in a
 margin a collapsed model would win those coin tosses.
 """
 
-PAIRS_AT_ONCE = 4096
+PAIRS_AT_ONCE = 512
+"""Few enough for the copies to stay in the processor's cache."""
 
 
 def checked_pair(query_QHD: Embeddings, gallery_GHD: Embeddings) -> tuple[Tensor, Tensor, float]:
