@@ -17,7 +17,7 @@ MATCHER ?= runs/c-synthcity/model
 export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON := $(PYTHON)
 
-.PHONY: help setup train-c train-x test lint format check test-install wheels clean
+.PHONY: help setup train-c train-x test soak lint format check test-install wheels clean
 
 help: ## This list
 	@echo "GLEAM: match and explain pictures of one place from different views"
@@ -51,6 +51,9 @@ train-x: $(STAMP) ## Train GLEAM-X: benchmark, base (both kept), LoRA, calibrati
 
 test: $(STAMP) ## The fast tests
 	@$(BIN)/pytest -q
+
+soak: $(STAMP) ## Long studies of kills and the like; stopped, they go on (SMALL=1: two runs each)
+	@for study in tests/soak/*.py; do echo "$$study"; $(BIN)/python $$study || exit 1; done
 
 lint: $(STAMP) ## ruff, mypy --strict, and whether uv.lock is up to date
 	@$(BIN)/ruff check .

@@ -131,7 +131,8 @@ class RasterSource:
             col, row, width, height = tile["window"]
             corners = [(col, row), (col + width, row), (col + width, row + height), (col, row + height)]
             return np.array(corners, dtype=np.float64)
-        return quads_px(self.raster, np.asarray(tile["corners"], dtype=np.float64).reshape(1, 4, 2))[0]
+        quads_142 = quads_px(self.raster, np.asarray(tile["corners"], dtype=np.float64).reshape(1, 4, 2))
+        return np.asarray(quads_142[0])
 
     def read(self, tile: dict[str, Any], side_px: int) -> tuple[Picture, float]:
         """Return a planned tile and the share of it that has data."""
