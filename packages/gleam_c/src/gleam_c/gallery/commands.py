@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gleam_common.commands import run_group
+from gleam_common.errors import ConfigError
 
 if TYPE_CHECKING:
     from gleam_c.gallery.build import Added
@@ -24,8 +25,8 @@ def build(
     source: Path,
     model: Path,
     out: Path,
-    views: Sequence[str] = ("uav", "map", "panorama", "ground"),
-    widths_m: Sequence[float] | None = None,
+    views: str = "uav,map,panorama,ground",
+    widths_m: str | None = None,
     overlap: float = 0.5,
     min_covered: float = 0.75,
     crs: str | None = None,
@@ -42,8 +43,8 @@ def build(
             with world files, GeoTIFF tags or a .csv (file, lat, lon, width_m); a catalog.
         model: the run's ``model`` folder (model.safetensors and config.json).
         out: folder of the gallery.
-        views: of the photos that will be searched: uav, map, panorama, ground. Fewer views, smaller gallery.
-        widths_m: ground widths of tiles in metres, such as [120, 240]; by default 120 for a raster, and XYZ tiles,
+        views: of the photos that will be searched, such as uav,map. Fewer views, smaller gallery.
+        widths_m: ground widths of tiles in metres, such as 120,240; by default 120 for a raster, and XYZ tiles,
             pictures and catalogs as they are.
         overlap: share of its width that a tile shares with the next, 0 to 0.9.
         min_covered: share of a tile that must have data.
@@ -66,7 +67,7 @@ def build(
         model,
         out,
         options=options,
-        views=views,
+        views=_words(views),
         name=name,
         device=chosen_device(device),
         overwrite=overwrite,
@@ -78,7 +79,7 @@ def add(
     gallery: Path,
     source: Path,
     model: Path,
-    widths_m: Sequence[float] | None = None,
+    widths_m: str | None = None,
     overlap: float = 0.5,
     min_covered: float = 0.75,
     crs: str | None = None,
@@ -140,8 +141,15 @@ def verify(gallery: Path) -> None:
     print(f"{gallery}: {opened.description.tiles} tiles in {files} files are as they were written")
 
 
-def _widths(widths_m: Sequence[float] | None) -> tuple[float, ...] | None:
-    return None if widths_m is None else tuple(widths_m)
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.strip("[]").split(",") if word.strip()]
+
+
+def _widths(text: str | None) -> tuple[float, ...] | None:
+    try:
+        return None if text is None else tuple(float(word) for word in _words(text))
+    except ValueError:
+        raise ConfigError("ground widths of tiles", value=text, allowed="metres with commas between: 120,240") from None
 
 
 def _say(result: Added, folder: Path) -> None:

@@ -34,12 +34,16 @@ def summarise(folder: str | Path) -> dict[str, Any]:
         "gsd_m": _range(tiles["gsd_m"]),
         "extent": _extent(tiles),
         "model": f"{description.model['name']} ({description.model['sha256'][:12]})",
-        "views": {view: f"{len(names)} headings" for view, names in description.views.items()},
+        "views": {view: _headings(names) for view, names in description.views.items()},
         "matrices": len(description.matrices),
         "dimension": description.dimension,
         "engine": description.engine,
         "bytes": sum(sizes),
     }
+
+
+def _headings(matrices: list[str]) -> str:
+    return f"{len(matrices)} headings" if len(matrices) > 1 else "north-up"
 
 
 def _range(column: pa.ChunkedArray) -> str:

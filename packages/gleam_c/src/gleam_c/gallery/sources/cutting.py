@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Protocol
 
 import cv2
@@ -27,21 +26,21 @@ class Readable(Protocol):
         """
 
 
-def side_px_of(quad_42: Floats) -> float:
-    """Return the mean length in pixels of the sides of a tile's quadrilateral in the source."""
-    return float(np.linalg.norm(quad_42 - np.roll(quad_42, -1, axis=0), axis=1).mean())
+def side_px_of(quads_42: Floats) -> Floats:
+    """Return the mean length in pixels of the sides of quadrilaterals (..., 4, 2) in the source."""
+    return np.asarray(np.linalg.norm(quads_42 - np.roll(quads_42, -1, axis=-2), axis=-1).mean(axis=-1))
 
 
-def heading_of_up(quad_42: Floats) -> float:
-    """Return the heading, clockwise from north, that points up in the source where a tile is cut."""
-    north = quad_42[0] - quad_42[3]
-    return float(-math.degrees(math.atan2(north[0], -north[1])) % 360.0)
+def heading_of_up(quads_42: Floats) -> Floats:
+    """Return the headings, clockwise from north, that point up in the source where tiles (..., 4, 2) are cut."""
+    north = quads_42[..., 0, :] - quads_42[..., 3, :]
+    return np.asarray(-np.degrees(np.arctan2(north[..., 0], -north[..., 1])) % 360.0)
 
 
-def window_of_quad(quad_42: Floats) -> Floats:
-    """Return column, row, width and height in pixels of the box around a quadrilateral."""
-    low, high = quad_42.min(axis=0), quad_42.max(axis=0)
-    return np.concatenate([low, high - low])
+def window_of_quad(quads_42: Floats) -> Floats:
+    """Return column, row, width and height in pixels (..., 4) of the boxes around quadrilaterals (..., 4, 2)."""
+    low, high = quads_42.min(axis=-2), quads_42.max(axis=-2)
+    return np.concatenate([low, high - low], axis=-1)
 
 
 def cut(source: Readable, quad_42: Floats, side_px: int) -> tuple[Picture, float]:
@@ -57,7 +56,7 @@ def cut(source: Readable, quad_42: Floats, side_px: int) -> tuple[Picture, float
     right, bottom = int(min(high[0], source.width)), int(min(high[1], source.height))
     if right <= left or bottom <= top:
         return np.zeros((side_px, side_px, 3), dtype=np.uint8), 0.0
-    shrink = min(1.0, side_px / side_px_of(quad_42))
+    shrink = min(1.0, side_px / float(side_px_of(quad_42)))
     size = (max(1, round((bottom - top) * shrink)), max(1, round((right - left) * shrink)))
     rgb, mask = source.read((left, top, right, bottom), size)
     scale = np.array([size[1] / (right - left), size[0] / (bottom - top)])

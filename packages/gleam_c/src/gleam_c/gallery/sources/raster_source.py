@@ -84,7 +84,6 @@ class RasterSource:
         else:
             centres_N2, corners_N42 = tiles_over(self.raster, width_m, options.overlap, options.min_covered)
         quads = quads_px(self.raster, corners_N42)
-        sides = np.array([side_px_of(quad) for quad in quads])
         return tile_table(
             {
                 "gallery_id": [f"{self.name}/{width_m:g}m/{number}" for number in range(len(centres_N2))],
@@ -95,9 +94,9 @@ class RasterSource:
                 "lon": centres_N2[:, 1],
                 "corners": corners_N42.reshape(-1, 8),
                 "width_m": np.full(len(centres_N2), width_m),
-                "gsd_m": width_m / np.maximum(sides, 1e-9),
-                "rotation_deg": np.array([heading_of_up(quad) for quad in quads]),
-                "window": np.array([window_of_quad(quad) for quad in quads]).reshape(-1, 4),
+                "gsd_m": width_m / side_px_of(quads),
+                "rotation_deg": heading_of_up(quads),
+                "window": window_of_quad(quads),
             }
         )
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 from gleam_common.errors import ConfigError, DataError
 from gleam_common.geo import distance_m
 from gleam_common.images import decode_array
+from gleam_common.progress import progress
 
 from gleam_c.gallery.sources.cutting import cut, side_px_of, window_of_quad
 from gleam_c.gallery.sources.source import CutOptions
@@ -131,21 +132,19 @@ class XyzSource:
         """Cut around the centres of equal parts of each tile, as many as the stride asks for."""
         zoom = self._tiles[0][0]
         mercator = Mercator(zoom, self._tile_px)
-        columns: dict[str, list[Any]] = {
-            name: [] for name in ("gallery_id", "lat", "lon", "corners", "gsd_m", "window")
-        }
-        for tile in self._tiles:
-            for number, (lat, lon) in enumerate(self._centres(mercator, tile, width_m)):
-                corners = corners_of(np.array([lat]), np.array([lon]), width_m)[0]
-                quad = quad_px(mercator, corners, lon)
-                if self._covered(quad) < self.options.min_covered:
-                    continue
+        names = ("gallery_id", "lat", "lon", "corners", "gsd_m", "window")
+        columns: dict[str, list[Any]] = {name: [] for name in names}
+        for tile in progress(self._tiles, desc="planning", unit="tile", delay=1, leave=False):
+            lat_N, lon_N = self._centres(mercator, tile, width_m)
+            corners_N42 = corners_of(lat_N, lon_N, width_m)
+            quads_N42 = quads_px(mercator, corners_N42, lon_N)
+            for number in np.flatnonzero(self._covered(quads_N42) >= self.options.min_covered):
                 columns["gallery_id"].append(f"{self.name}/{width_m:g}m/{zoom}/{tile[1]}/{tile[2]}/{number}")
-                columns["lat"].append(lat)
-                columns["lon"].append(lon)
-                columns["corners"].append(corners.ravel().tolist())
-                columns["gsd_m"].append(width_m / side_px_of(quad))
-                columns["window"].append(window_of_quad(quad).tolist())
+                columns["lat"].append(lat_N[number])
+                columns["lon"].append(lon_N[number])
+                columns["corners"].append(corners_N42[number].ravel())
+                columns["gsd_m"].append(width_m / float(side_px_of(quads_N42[number])))
+                columns["window"].append(window_of_quad(quads_N42[number]))
         count = len(columns["gallery_id"])
         return tile_table(
             {
@@ -158,23 +157,24 @@ class XyzSource:
             }
         )
 
-    def _centres(self, mercator: Mercator, tile: Tile, width_m: float) -> list[tuple[float, float]]:
+    def _centres(self, mercator: Mercator, tile: Tile, width_m: float) -> tuple[Floats, Floats]:
         _, x, y = tile
-        edges = mercator.to_latlon(np.array([x, x + 0.5]) * self._tile_px, np.array([y + 0.5] * 2) * self._tile_px)
-        own_m = 2 * float(distance_m(edges[0][0], edges[1][0], edges[0][1], edges[1][1]))
+        middle_lat, edge_lon = mercator.to_latlon(np.array([x, x + 0.5]) * self._tile_px, (y + 0.5) * self._tile_px)
+        own_m = 2 * float(distance_m(middle_lat, edge_lon[0], middle_lat, edge_lon[1]))
         count = max(1, math.ceil(own_m / (width_m * (1 - self.options.overlap)) - 1e-6))
         at = (np.arange(count) + 0.5) / count
         right, down = (part.ravel() for part in np.meshgrid(at, at))
-        lat, lon = mercator.to_latlon((x + right) * self._tile_px, (y + down) * self._tile_px)
-        return list(zip(lat.tolist(), lon.tolist(), strict=True))
+        return mercator.to_latlon((x + right) * self._tile_px, (y + down) * self._tile_px)
 
-    def _covered(self, quad_42: Floats) -> float:
-        """Return the share of 81 samples of a cut that lie in tiles that there are."""
+    def _covered(self, quads_N42: Floats) -> Floats:
+        """Return the share of 81 samples of each cut that lie in tiles that there are."""
         at = (np.arange(9) + 0.5) / 9
-        low, high = quad_42.min(axis=0), quad_42.max(axis=0)
-        col, row = (part.ravel() // self._tile_px for part in np.meshgrid(*(low + at[:, None] * (high - low)).T))
+        right, down = (part.ravel() for part in np.meshgrid(at, at))
+        low, high = quads_N42.min(axis=1)[:, None], quads_N42.max(axis=1)[:, None]
+        places = (low + np.stack([right, down], axis=1) * (high - low)) // self._tile_px
         zoom = self._tiles[0][0]
-        return sum((zoom, int(x) % 2**zoom, int(y)) in self._there for x, y in zip(col, row, strict=True)) / 81
+        there = [(zoom, int(x) % 2**zoom, int(y)) in self._there for x, y in places.reshape(-1, 2)]
+        return np.asarray(np.reshape(there, places.shape[:2]).mean(axis=1))
 
     def read(self, tile: dict[str, Any], side_px: int) -> tuple[Picture, float]:
         """Return a tile as it is, or cut out of those around it, and the share of it that has data."""
@@ -182,7 +182,7 @@ class XyzSource:
             zoom, x, y = (int(part) for part in tile["source_file"].split("/"))
             return self._block((zoom, x, y)), 1.0
         mercator = Mercator(self._tiles[0][0], self._tile_px)
-        quad = quad_px(mercator, np.asarray(tile["corners"]).reshape(4, 2), tile["lon"])
+        quad = quads_px(mercator, np.asarray(tile["corners"]).reshape(1, 4, 2), np.array([tile["lon"]]))[0]
         origin = np.floor(quad.min(axis=0) / self._tile_px).astype(int)
         stop = np.ceil(quad.max(axis=0) / self._tile_px).astype(int)
         assembled = _Assembled(*self._assemble(origin, stop))
@@ -215,10 +215,10 @@ class XyzSource:
         return picture
 
 
-def quad_px(mercator: Mercator, corners_42: Floats, lon: float) -> Floats:
-    """Return columns and rows (4, 2) of corners around ``lon``, going on across the antimeridian."""
-    east = (corners_42[:, 1] - lon + 180.0) % 360.0 - 180.0 + lon
-    return np.stack(mercator.to_pixels(corners_42[:, 0], east), axis=1)
+def quads_px(mercator: Mercator, corners_N42: Floats, lon_N: Floats) -> Floats:
+    """Return columns and rows (N, 4, 2) of corners around ``lon_N``, going on across the antimeridian."""
+    east = (corners_N42[..., 1] - lon_N[:, None] + 180.0) % 360.0 - 180.0 + lon_N[:, None]
+    return np.stack(mercator.to_pixels(corners_N42[..., 0], east), axis=-1)
 
 
 class _Assembled:
