@@ -7,10 +7,10 @@ from typing import Any
 
 __all__ = ["percent", "results_table", "view_rows"]
 
-METRICS = ("recall@1", "recall@5", "recall@10", "recall@1%", "ap", "hit_rate")
+METRICS = ("recall@1", "recall@5", "recall@10", "recall@1%", "ap", "hit_rate", "sdm@1", "sdm@3", "ma@5m", "ma@20m")
 """Fractions in the order of the table's columns; those that a set does not have are left out."""
 
-HEADINGS = {"ap": "AP", "hit_rate": "hit rate"}
+HEADINGS = {"ap": "AP", "hit_rate": "hit rate", "gallery_size": "gallery", **{f"sdm@{k}": f"SDM@{k}" for k in (1, 3)}}
 
 
 def percent(fraction: float) -> str:
@@ -26,21 +26,25 @@ def results_table(results: Mapping[str, Any]) -> str:
     """
     rows = view_rows(results)
     names = [name for name in METRICS if any(name in metrics for _, metrics in rows)]
-    table = [["view", "queries", "recall@1", "[95 %]", *(HEADINGS.get(name, name) for name in names[1:]), "median m"]]
+    own_galleries = len({metrics.get("gallery_size") for metrics in results["views"].values()}) > 1
+    counts = ("queries", "gallery_size") if own_galleries else ("queries",)
+    headings = [HEADINGS.get(name, name) for name in (*counts, "recall@1", "[95 %]", *names[1:])]
+    table = [["view", *headings, "median m"]]
     for label, metrics in rows:
         first = metrics["recall@1"]
         table.append(
             [
                 label,
-                str(metrics.get("queries", "")),
+                *(str(metrics.get(count, "")) for count in counts),
                 percent(first["value"]),
                 f"[{percent(first['low'])} - {percent(first['high'])}]",
                 *(percent(metrics[name]["value"]) if name in metrics else "" for name in names[1:]),
                 f"{metrics['median_error_m']['value']:.1f}" if "median_error_m" in metrics else "",
             ]
         )
-    chance = [view["chance"]["recall@1"] for view in results["views"].values()]
-    head = f"{results['protocol']}: {results['queries']} queries, {results['gallery_size']} tiles; numbers in %"
+    chance = [results["views"][name]["chance"]["recall@1"] for name in results.get("mean_of", results["views"])]
+    searched = "" if own_galleries else f", {results['gallery_size']} tiles"
+    head = f"{results['protocol']}: {results['queries']} queries{searched}; numbers in %"
     return "\n".join([head, *_aligned(table), f"chance at recall@1: {100 * sum(chance) / len(chance):.2f}"])
 
 
