@@ -50,7 +50,7 @@ def _best(scores_qg: Tensor, k: int) -> tuple[Tensor, Tensor]:
         found = scores_qg.topk(k, dim=1)
         return found.values, found.indices
     whole = segments * SEGMENT
-    parts_qSs = scores_qg[:, :whole].unflatten(1, (SEGMENT, segments))  # segments lie across: their maxima vectorise
+    parts_qSs = scores_qg[:, :whole].view(-1, SEGMENT, segments)  # segments lie across: their maxima vectorise
     segment_qk = parts_qSs.amax(dim=1).topk(k, dim=1).indices
     columns_qn = (segment_qk[:, None] + segments * torch.arange(SEGMENT, device=scores_qg.device)[:, None]).flatten(1)
     if whole < scores_qg.shape[1]:
