@@ -1,6 +1,7 @@
 """``gleam-c gallery build | add | info | verify``: their signatures are the options, their docstrings the help.
 
-What embeds and reads is imported where it is used, so that ``--help`` does not wait for it.
+What embeds and reads is imported where it is used, so that ``--help`` does not wait for it; not under TYPE_CHECKING
+either, where jsonargparse would look for types.
 """
 
 from __future__ import annotations
@@ -8,13 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gleam_common.commands import run_group
 from gleam_common.errors import ConfigError
-
-if TYPE_CHECKING:
-    from gleam_c.gallery.build import Added
 
 __all__ = ["add", "build", "gallery_command", "info", "verify"]
 
@@ -72,7 +70,7 @@ def build(
         device=chosen_device(device),
         overwrite=overwrite,
     )
-    _say(result, out)
+    _say(out, result.gallery.description.tiles, result.added, result.there)
 
 
 def add(
@@ -107,7 +105,7 @@ def add(
 
     options = CutOptions(widths_m=_widths(widths_m), overlap=overlap, min_covered=min_covered, crs=crs, zoom=zoom)
     result = add_tiles(gallery, source, model, options=options, name=name, device=chosen_device(device))
-    _say(result, gallery)
+    _say(gallery, result.gallery.description.tiles, result.added, result.there)
 
 
 def info(gallery: Path, as_json: bool = False) -> None:
@@ -152,10 +150,9 @@ def _widths(text: str | None) -> tuple[float, ...] | None:
         raise ConfigError("ground widths of tiles", value=text, allowed="metres with commas between: 120,240") from None
 
 
-def _say(result: Added, folder: Path) -> None:
-    total = result.gallery.description.tiles
-    there = f", {result.there} were there already" if result.there else ""
-    print(f"gallery: {folder}  ({total} tiles; {result.added} added{there})")
+def _say(folder: Path, total: int, added: int, there: int) -> None:
+    also = f", {there} were there already" if there else ""
+    print(f"gallery: {folder}  ({total} tiles; {added} added{also})")
 
 
 def _shown(value: Any) -> str:
