@@ -153,10 +153,13 @@ def university(name: str, repeats: int) -> dict[str, Any]:
             "evaluation": lambda c=catalog, q=query, g=gallery: evaluated(c, q, g, "university-sample4geo"),
             "product": lambda q=query, g=gallery: multiplied(q, g),
         }
-        seconds = interleaved_s(works, repeats)
+        seconds, answers = interleaved_s(works, repeats)
+        ours = [answers["evaluation"]["mean"][name]["value"] for name in ("recall@1", "ap")]
+        if not np.allclose(answers["argsort"], ours, atol=1e-4):
+            raise SystemExit(f"{direction}: the sort finds {answers['argsort']}, the evaluation {ours}")
         ratios = [slow / fast for slow, fast in zip(seconds["argsort"], seconds["evaluation"], strict=True)]
         found[direction] = {f"{work}_s": spread(values) for work, values in seconds.items()}
-        found[direction]["times_faster"] = spread(ratios)
+        found[direction] |= {"times_faster": spread(ratios), "recall@1": ours[0], "ap": ours[1]}
     return found
 
 

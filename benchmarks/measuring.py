@@ -16,19 +16,22 @@ from gleam_common.provenance import commit, hardware, versions
 __all__ = ["interleaved_s", "spread", "write_result"]
 
 
-def interleaved_s(works: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
-    """Return the wall seconds of each work, run in turn ``repeats`` times after one warm-up round.
+def interleaved_s(
+    works: Mapping[str, Callable[[], Any]], repeats: int
+) -> tuple[dict[str, list[float]], dict[str, Any]]:
+    """Return the wall seconds of each work, run in turn ``repeats`` times after one warm-up round, and its last answer.
 
     On a shared machine works that alternate meet the same load; compare their ratios.
     """
     seconds: dict[str, list[float]] = {name: [] for name in works}
+    answers: dict[str, Any] = {}
     for number in range(repeats + 1):
         for name, work in works.items():
             started = time.perf_counter()
-            work()
+            answers[name] = work()
             if number:
                 seconds[name].append(time.perf_counter() - started)
-    return seconds
+    return seconds, answers
 
 
 def spread(values: list[float]) -> dict[str, float]:
