@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from gleam_common.artifacts import write_json
-from gleam_common.catalog import Catalog
 from gleam_common.commands import run_function
 from gleam_common.errors import ConfigError
-from gleam_common.report.results_table import results_table
 from gleam_common.views import View, parse_view
-from gleam_common.window import WHOLE, shown_window
 
-from gleam_c.embed import embed_catalog
-from gleam_c.evaluate import evaluate_catalog
-from gleam_c.model_folder import load_encoder
-from gleam_c.protocols import protocol_named
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["check_options", "chosen_device", "embed", "embed_command", "evaluate", "evaluate_command"]
 
@@ -46,6 +40,14 @@ def evaluate(
         device: cpu, cuda, cuda:N, or auto (a GPU when there is one).
         seed: of the bootstrap.
     """
+    from gleam_common.artifacts import write_json
+    from gleam_common.catalog import Catalog
+    from gleam_common.report.results_table import results_table
+
+    from gleam_c.evaluate import evaluate_catalog
+    from gleam_c.model_folder import load_encoder
+    from gleam_c.protocols import protocol_named
+
     check_options(seed, out)
     rules = protocol_named(protocol)
     evaluation = evaluate_catalog(
@@ -87,6 +89,12 @@ def embed(
         device: cpu, cuda, cuda:N, or auto (a GPU when there is one).
         overwrite: replace embeddings in ``out`` that were made otherwise.
     """
+    from gleam_common.catalog import Catalog
+    from gleam_common.window import WHOLE, shown_window
+
+    from gleam_c.embed import embed_catalog
+    from gleam_c.model_folder import load_encoder
+
     which_view, encoder = parse_view(view), load_encoder(checkpoint)
     is_tile = which_view is View.SATELLITE
     if not is_tile and (up_deg or for_view != "map"):
@@ -124,6 +132,8 @@ def chosen_device(name: str) -> torch.device:
     Raises:
         ConfigError: unknown, or not on this machine.
     """
+    import torch
+
     try:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else torch.device(name)
     except RuntimeError as error:
