@@ -161,6 +161,21 @@ def test_what_is_no_map_is_refused_in_words(tmp_path):
         file.write(np.ones((1, 8, 8), dtype=np.uint16))
     with pytest.raises(DataError, match=r"8 bits.*uint16.*-scale"):
         Raster(deep)
+    options = {"driver": "GTiff", "count": 1, "dtype": "uint8", "SPARSE_OK": True, "transform": from_origin(0, 0, 1, 1)}
+    with rasterio.open(
+        tmp_path / "bomb.tif",
+        "w",
+        width=12_000,
+        height=12_000,
+        tiled=True,
+        blockxsize=12_000,
+        blockysize=12_000,
+        crs="EPSG:32633",
+        **options,
+    ):
+        pass
+    with pytest.raises(DataError, match=r"read at once: 144000000.*TILED=YES"):
+        Raster(tmp_path / "bomb.tif")
     (tmp_path / "text.tif").write_text("not a picture")
     with pytest.raises(DataError, match=r"not a raster.*GeoTIFF"):
         Raster(tmp_path / "text.tif")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from gleam_common.progress import progress
 from gleam_common.views import QUERY_VIEWS, View, parse_view
 
 from gleam_c.encoder import Encoder
+from gleam_c.gallery.announcement import announce
 from gleam_c.gallery.folder import (
     GALLERY_JSON,
     GALLERY_KIND,
@@ -37,8 +37,6 @@ from gleam_c.gallery.tiles import spatial_order, table_points
 from gleam_c.model_folder import load_encoder
 
 __all__ = ["Added", "add_tiles", "build_gallery"]
-
-_TIMED_TILES = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,7 +204,7 @@ def _make(
         shutil.rmtree(folder / PARTS, ignore_errors=True)
         return
     try:
-        _announce(planned, maker, root)
+        announce(planned, maker, root)
         write_segment(stage, planned, maker)
     except DataError:
         _leave_nothing(root if gallery is None else folder, stage)
@@ -217,47 +215,6 @@ def _leave_nothing(folder: Path, stage: Stage) -> None:
     """Remove what bad input left behind, unless parts of it are worth going on from."""
     if not any((stage.folder / PARTS).glob("*.npz")):
         shutil.rmtree(folder)
-
-
-def _announce(planned: pa.Table, maker: TileMaker, root: Path) -> None:
-    """Print size and time before the work begins; refuse when the disk is too small.
-
-    Raises:
-        DataError: too little space.
-    """
-    tiles = planned.slice(0, _TIMED_TILES).to_pylist()
-    started = time.perf_counter()
-    pictures = [picture for tile in tiles if (picture := maker.cut(tile)) is not None]
-    if pictures:
-        maker.embed(pictures, [tile["gallery_id"] for tile in tiles][: len(pictures)])
-    tile_s = (time.perf_counter() - started) / len(tiles)
-    matrix_bytes = len(planned) * maker.encoder.dim * 2
-    total_bytes = matrix_bytes * len(maker.sides) + 5000 * len(planned)
-    print(
-        f"{len(planned)} tiles in {len(maker.sides)} matrices of {maker.encoder.dim} numbers: "
-        f"{_in_units(total_bytes)}, about {_in_time(tile_s * len(planned))}",
-        flush=True,
-    )
-    free = shutil.disk_usage(root).free
-    if free < 2 * total_bytes:
-        raise DataError(
-            "too little space on the disk", value=_in_units(free), allowed=f"{_in_units(2 * total_bytes)} free",
-            fix="serve fewer views (--views), take wider tiles (--widths-m), or another disk",
-        )  # fmt: skip
-
-
-def _in_units(size: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
-
-
-def _in_time(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _describe(model: _Model, views: list[View], manifest_sha256: str) -> Description:

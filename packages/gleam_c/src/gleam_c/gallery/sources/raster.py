@@ -66,10 +66,13 @@ class Raster:
                 value=self._file.dtypes[0],
                 fix="stretch it as you wish: gdal_translate -ot Byte -scale IN OUT",
             )
-        if self._file.driver != "GTiff" and self.width * self.height > MAX_PIXELS:
-            shown = f"{self.width} x {self.height}"
+        block_px = self.width * self.height if self._file.driver != "GTiff" else math.prod(self._file.block_shapes[0])
+        if block_px > MAX_PIXELS:
             raise DataError(
-                f"{self.path}: too many pixels for {self._file.driver}", value=shown, fix="make it a GeoTIFF"
+                f"{self.path}: pixels that can only be read at once",
+                value=block_px,
+                allowed=f"at most {MAX_PIXELS}",
+                fix="store it in blocks: gdal_translate -co TILED=YES IN OUT",
             )
 
     def _transformer(self, crs: str | None) -> Transformer:
