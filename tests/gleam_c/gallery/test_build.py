@@ -64,11 +64,13 @@ def test_a_gallery_of_a_catalog_holds_what_evaluation_embeds(tmp_path, tiny_cata
     }
 
 
-def test_rows_thumbnails_and_hashes_belong_together(tmp_path, city_map, model):
+def test_rows_thumbnails_and_hashes_belong_together(tmp_path, monkeypatch, city_map, model):
+    monkeypatch.setattr(segment_module, "PART_TILES", 8)
     gallery = build_gallery(city_map, model, tmp_path / "G", options=CUT, views=["map"]).gallery
     (segment,) = gallery.segments
     tiles = segment.read_tiles().to_pylist()
     assert [tile["row"] for tile in tiles] == list(range(len(tiles)))
+    assert len({tile["gallery_id"] for tile in tiles}) == len(tiles) == 45
     assert {tile["width_m"] for tile in tiles} == {120.0, 200.0}
     for tile in tiles[::7]:
         thumbnail = Image.open(BytesIO(segment.thumbnail(tile["thumbnail_offset"], tile["thumbnail_bytes"])))

@@ -105,6 +105,7 @@ def test_cut_tiles_across_the_antimeridian(tmp_path):
     source = open_source(tmp_path / "xyz", CutOptions(widths_m=(60.0,), min_covered=0.9))
     tiles = source.plan().to_pylist()
     assert {tile["lon"] > 0 for tile in tiles} == {True, False}
+    assert any(min(tile["corners"][1::2]) < 0 < max(tile["corners"][1::2]) for tile in tiles)
     assert all(source.read(tile, 48)[1] > 0.9 for tile in tiles)
 
 
