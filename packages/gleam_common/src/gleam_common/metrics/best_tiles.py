@@ -12,7 +12,7 @@ __all__ = ["BestTiles"]
 SEGMENT = 16
 """Tiles whose largest score is looked at first: the k best tiles lie in the k best segments, the rest is not sorted."""
 
-WORTH_IT = 32
+WORTH_IT = 20
 """Segments a tile to be kept from which on looking at segments is faster than sorting all scores."""
 
 

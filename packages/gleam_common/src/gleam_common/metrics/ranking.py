@@ -71,8 +71,8 @@ def search(
     *,
     k: int = 1,
     no_positive: Literal["raise", "miss"] = "raise",
-    query_chunk: int = 1024,
-    gallery_chunk: int = 16384,
+    query_chunk: int | None = None,
+    gallery_chunk: int | None = None,
 ) -> Found:
     """Rank the gallery by dot product; return where the positives stand, and the first ``k`` tiles.
 
@@ -83,8 +83,8 @@ def search(
         ignored: gallery rows to take out of a query's ranking (junk, semi-positives); a positive always stays.
         k: first tiles to return, cut to the gallery's size; equal scores stand in a repeatable order.
         no_positive: a query without positives is an error (``raise``) or never found (``miss``).
-        query_chunk: queries in a block.
-        gallery_chunk: tiles in a block; see :func:`~gleam_common.metrics.score_blocks.score_blocks`.
+        query_chunk: queries in a block; see :func:`~gleam_common.metrics.score_blocks.score_blocks`.
+        gallery_chunk: tiles in a block.
 
     Raises:
         DataError: NaN or infinity in the embeddings, shapes that do not fit, a row outside the gallery, or a query
@@ -113,8 +113,8 @@ def positive_ranks(
     ignored: RowLists | None = None,
     *,
     no_positive: Literal["raise", "miss"] = "raise",
-    query_chunk: int = 1024,
-    gallery_chunk: int = 16384,
+    query_chunk: int | None = None,
+    gallery_chunk: int | None = None,
 ) -> PositiveRanks:
     """Return where each query's positives stand, without the ignored tiles: :func:`search`."""
     chunks = {"query_chunk": query_chunk, "gallery_chunk": gallery_chunk}
@@ -122,7 +122,12 @@ def positive_ranks(
 
 
 def top_k(
-    query_QHD: Embeddings, gallery_GHD: Embeddings, k: int, *, query_chunk: int = 1024, gallery_chunk: int = 16384
+    query_QHD: Embeddings,
+    gallery_GHD: Embeddings,
+    k: int,
+    *,
+    query_chunk: int | None = None,
+    gallery_chunk: int | None = None,
 ) -> tuple[Ints, npt.NDArray[np.float32]]:
     """Return the rows int64 (Q, k) and scores float32 (Q, k) of the k best tiles of each query, best first.
 

@@ -29,6 +29,9 @@ Equal embeddings get scores that differ in the last bits, by where they lie in a
 margin a collapsed model would win those coin tosses.
 """
 
+CHUNKS = {"cpu": (512, 4096), "cuda": (4096, 32768)}
+"""Queries and tiles in a block: on a CPU the scores should stay in the cache, a GPU wants large products."""
+
 PAIRS_AT_ONCE = 512
 """Few enough for the copies to stay in the processor's cache."""
 
@@ -50,7 +53,12 @@ def checked_pair(query_QHD: Embeddings, gallery_GHD: Embeddings) -> tuple[Tensor
 
 
 def score_blocks(
-    query_QHD: Tensor, gallery_GHD: Tensor, *, query_chunk: int, gallery_chunk: int, title: str
+    query_QHD: Tensor,
+    gallery_GHD: Tensor,
+    *,
+    title: str,
+    query_chunk: int | None = None,
+    gallery_chunk: int | None = None,
 ) -> Iterator[tuple[slice, slice, Tensor]]:
     """Yield (queries, tiles, scores (q, g)) for each block, under a progress bar.
 
@@ -59,11 +67,13 @@ def score_blocks(
     Args:
         query_QHD: from :func:`checked_pair`.
         gallery_GHD: from :func:`checked_pair`.
-        query_chunk: embeddings of queries in a block, at least one query's.
+        title: of the bar.
+        query_chunk: embeddings of queries in a block, at least one query's; None takes what suits the device.
         gallery_chunk: embeddings of tiles in a block, at least one tile's; a block takes
             ``4 * query_chunk * gallery_chunk`` bytes.
-        title: of the bar.
     """
+    defaults = CHUNKS.get(query_QHD.device.type, CHUNKS["cuda"])
+    query_chunk, gallery_chunk = query_chunk or defaults[0], gallery_chunk or defaults[1]
     memory = torch.empty(0, device=query_QHD.device)
     queries, tiles = query_QHD.shape[0], gallery_GHD.shape[0]
     with progress(total=queries * tiles, desc=title, unit="pair", unit_scale=True, delay=1, leave=False) as bar:
