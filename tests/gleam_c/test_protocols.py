@@ -115,7 +115,7 @@ def by_vigor(catalog, vectors, tiles):
 @pytest.mark.parametrize("name", ["vigor-same", "vigor-cross"])
 def test_vigor_by_its_definition(name):
     catalog = vigor_toy()
-    vectors = draw_embeddings(catalog, noise=1.0)
+    vectors = draw_embeddings(catalog, dims=24, noise=1.5)
     for row in catalog.queries.to_pylist()[::3]:  # some neighbours look more alike than the right tile
         both = vectors[row["semi_positives"][0]] + 0.9 * vectors[row["positives"][0]]
         vectors[row["query_id"]] = both / np.linalg.norm(both)
@@ -128,7 +128,7 @@ def test_vigor_by_its_definition(name):
         assert metrics[f"recall@{k}"]["value"] == pytest.approx((ranks < k).mean())
     assert metrics["hit_rate"]["value"] == pytest.approx(hits.mean())
     recall = metrics["recall@1"]["value"]
-    assert recall <= metrics["ap"]["value"] <= recall + (1 - recall) / 4
+    assert recall <= metrics["ap"]["value"] <= recall + (1 - recall) / 4 + 1e-9
     assert recall < metrics["hit_rate"]["value"]
 
 
