@@ -117,8 +117,16 @@ def positive_ranks(
     gallery_chunk: int | None = None,
 ) -> PositiveRanks:
     """Return where each query's positives stand, without the ignored tiles: :func:`search`."""
-    chunks = {"query_chunk": query_chunk, "gallery_chunk": gallery_chunk}
-    return search(query_QHD, gallery_GHD, positives, ignored, no_positive=no_positive, **chunks).ranks_without
+    found = search(
+        query_QHD,
+        gallery_GHD,
+        positives,
+        ignored,
+        no_positive=no_positive,
+        query_chunk=query_chunk,
+        gallery_chunk=gallery_chunk,
+    )
+    return found.ranks_without
 
 
 def top_k(
