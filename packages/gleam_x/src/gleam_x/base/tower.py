@@ -29,7 +29,7 @@ __all__ = ["PATCH", "SightBatches", "Tower", "level_output", "one_frame_patches"
 
 Batch = dict[str, Tensor]
 PATCH, _MERGE = 14, 2
-_LEAST_PART = 0.7
+_LEAST_PART = 0.95
 
 
 def patch_rows(picture_HWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
