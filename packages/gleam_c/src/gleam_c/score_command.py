@@ -30,7 +30,7 @@ def score(
         queries: X.npy with the embeddings of the catalog's queries, a row each of length 1 (float16 or float32), and
             X.ids.json beside it: a list of their query_ids in the same order.
         gallery: the same for the tiles, with their gallery_ids.
-        catalog: folder with gallery.parquet and queries.parquet (`gleam-data import`).
+        catalog: folder with gallery.parquet and queries.parquet.
         protocol: which tiles are searched and what counts; an unknown name lists them.
         out: results.json to write; printed only by default.
         split: split of the queries; the protocol's by default.

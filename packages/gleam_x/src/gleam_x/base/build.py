@@ -60,7 +60,9 @@ class BaseConfig:
         batch_size: of both.
         lr: peak learning rate of the language model.
         verdict_weight: of the verdict in the loss, 0 to 1.
-        shows_weight: of what the two pictures show.
+        shows_weight: of what the two pictures show, while verdicts are learnt.
+        later_shows_weight: of the same beside reasons. Gradients are clipped together, so that a large one leaves
+            little of the others.
         explained: share of the later comparisons that say why, 0 to 1.
         processes: on CPU cores; 1 trains in this process.
 
@@ -81,9 +83,10 @@ class BaseConfig:
     reason_steps: int = 350
     batch_size: int = 32
     lr: float = 1.5e-3
-    verdict_weight: float = 0.5
+    verdict_weight: float = 0.3
     shows_weight: float = 0.3
-    explained: float = 0.75
+    later_shows_weight: float = 0.03
+    explained: float = 0.85
     processes: int = 2
 
     def __post_init__(self) -> None:
@@ -180,9 +183,9 @@ def _teach_comparing(
     by_id = {sight.picture_id: sight for sight in sights}
     seen = see_pictures(model.model.visual, processor, sights, config.variants, config.seed)
     collator = Collator(processor)
-    for title, steps, explained in (
-        ("comparing", config.verdict_steps, 0.0),
-        ("explaining", config.reason_steps, config.explained),
+    for title, steps, explained, shows_weight in (
+        ("comparing", config.verdict_steps, 0.0, config.shows_weight),
+        ("explaining", config.reason_steps, config.explained, config.later_shows_weight),
     ):
 
         def batches(rank: int, steps: int = steps, explained: float = explained) -> Dataset[Any]:
@@ -191,7 +194,7 @@ def _teach_comparing(
                 seed=config.seed, rank=rank,
             )  # fmt: skip
 
-        comparer = Comparer(model, config.lr, config.verdict_weight, config.shows_weight, steps)
+        comparer = Comparer(model, config.lr, config.verdict_weight, shows_weight, steps)
         fit(comparer, batches, steps, config.processes, title)
 
 

@@ -68,7 +68,7 @@ class ComparisonBatches(Dataset[dict[str, Any]]):
         collator: padding on the right.
         steps: how many batches there are.
         batch_size: samples of a batch.
-        explained: share of samples that say why, on whole pictures; the others give the verdict alone, on any variant.
+        explained: share of batches that say why, on whole pictures; the others give the verdict alone, on any variant.
         seed: of the draw.
         rank: of this process.
     """
@@ -97,7 +97,10 @@ class ComparisonBatches(Dataset[dict[str, Any]]):
     @override
     def __getitem__(self, step: int) -> dict[str, Any]:
         rng = np.random.default_rng([*self._key, step])
-        drawn = [self._sample(number, rng) for number in range(self._batch_size)]
+        # One language and one task a batch: its samples are of like length, and little is padded.
+        language = LANGUAGES[int(rng.integers(2))]
+        task = "verdict_first" if rng.random() < self._explained else "label_only"
+        drawn = [self._sample(number, language, task, rng) for number in range(self._batch_size)]
         pictures = [picture for _, pair in drawn for picture in pair]
         grid_N3 = torch.tensor([picture.grid_3 for picture in pictures])
         shows = [np.concatenate([first.shows_L, second.shows_L]) for _, (first, second) in drawn]
@@ -106,11 +109,12 @@ class ComparisonBatches(Dataset[dict[str, Any]]):
             "shows": torch.from_numpy(np.stack(shows)),
         }
 
-    def _sample(self, number: int, rng: np.random.Generator) -> tuple[Sample, tuple[SeenPicture, SeenPicture]]:
+    def _sample(
+        self, number: int, language: str, task: str, rng: np.random.Generator
+    ) -> tuple[Sample, tuple[SeenPicture, SeenPicture]]:
         items = self._by_view[number % len(self._by_view)]
         item = items[int(rng.integers(len(items)))]
-        language, order = LANGUAGES[int(rng.integers(2))], ORDERS[int(rng.integers(2))]
-        task = "verdict_first" if rng.random() < self._explained else "label_only"
+        order = ORDERS[int(rng.integers(2))]
         prompt = Prompt(view=str(item.pair.view), language=language, order=order, task=task)
         verdict = "yes" if item.pair.same_place else "no"
         ids = (item.pair.query_id, item.pair.gallery_id)
