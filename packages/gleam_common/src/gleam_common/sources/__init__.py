@@ -1,0 +1,1 @@
+"""Public sets, one file each: what lies on disk -> a catalog."""
