@@ -60,7 +60,7 @@ def test_a_broken_list_is_named_with_its_line(tmp_path: Path, name: str, text: s
 
 
 def test_a_missing_list_or_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no such folder.*splits.*found there: nothing"):
+    with pytest.raises(DataError, match=r"no such folder.*splits.*found beside it: nothing"):
         cvusa.read(tmp_path)
     write_cvusa(tmp_path)
     (tmp_path / "splits/val-19zl.csv").unlink()

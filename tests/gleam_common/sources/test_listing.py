@@ -43,5 +43,5 @@ def test_broken_lists_are_refused_by_name(tmp_path: Path) -> None:
     path.write_text("[" * 100_000)
     with pytest.raises(DataError, match="list: no JSON"):
         read_json(path)
-    with pytest.raises(DataError, match=r"no such folder.*found there: list"):
+    with pytest.raises(DataError, match=r"no such folder.*found beside it: list"):
         folder_of(tmp_path, "train", "pictures to train on")

@@ -37,11 +37,12 @@ def folder_of(root: Path, name: str, holds: str) -> Path:
     """
     folder = root / name if name else root
     if not folder.is_dir():
-        there = sorted(path.name for path in root.iterdir())[:12] if root.is_dir() else []
+        near = next((path for path in (folder.parent, root) if path.is_dir()), None)
+        there = sorted(path.name for path in near.iterdir())[:12] if near else []
         raise DataError(
             f"no such folder ({holds})",
             value=str(folder),
-            fix=f"give the folder that holds {name or 'the set'}; found there: {', '.join(there) or 'nothing'}",
+            fix=f"give the folder that holds {name or 'the set'}; found beside it: {', '.join(there) or 'nothing'}",
         )
     return folder
 
