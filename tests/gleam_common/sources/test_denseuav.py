@@ -65,7 +65,7 @@ def test_a_copy_without_galleries_takes_the_tiles_from_where_they_are(tmp_path: 
 def test_a_line_that_is_no_point_is_named(tmp_path: Path, line: str) -> None:
     root = write_denseuav(tmp_path)
     (root / "Dense_GPS_ALL.txt").write_text(f"\n{line}\n")
-    with pytest.raises(DataError, match=r"Dense_GPS_ALL.txt, line 1: no point.*E<longitude> N<latitude>"):
+    with pytest.raises(DataError, match=r"Dense_GPS_ALL.txt, line 2: no point.*E<longitude> N<latitude>"):
         denseuav.read(root)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from gleam_common.catalog import Catalog
 from gleam_common.errors import DataError
 from gleam_common.sources.assemble import Row, assemble
-from gleam_common.sources.listing import folder_of, posix, read_lines
+from gleam_common.sources.listing import folder_of, numbered_lines, posix
 from gleam_common.views import View
 
 __all__ = ["read"]
@@ -35,8 +35,8 @@ def read(root: Path) -> Catalog:
     places = _places(root)
     tiles, queries = [], []
     for split, name in _SPLITS.items():
-        for number, line in enumerate(read_lines(root / name), start=1):
-            tile, query = _pair(f"{root / name}, line {number}", line, places)
+        for where, line in numbered_lines(root / name):
+            tile, query = _pair(where, line, places)
             tiles.append({**tile, "split": split})
             queries.append({**query, "split": split})
     return assemble("cvusa", root, tiles, queries)
@@ -74,10 +74,10 @@ def _places(root: Path) -> _Places:
         return []
     names = ("tile_lat", "tile_lon", "lat", "lon")
     places = []
-    for number, line in enumerate(read_lines(path), start=1):
+    for where, line in numbered_lines(path):
         try:
             places.append(dict(zip(names, map(float, line.split(",")[:4]), strict=True)))
         except ValueError:
             allowed = "sat_lat,sat_lon,ground_lat,ground_lon in degrees, without a header"
-            raise DataError(f"{path}, line {number}: no coordinates", value=line[:80], allowed=allowed) from None
+            raise DataError(f"{where}: no coordinates", value=line[:80], allowed=allowed) from None
     return places

@@ -12,7 +12,7 @@ from pathlib import Path
 from gleam_common.catalog import Catalog
 from gleam_common.errors import DataError
 from gleam_common.sources.assemble import Row, assemble
-from gleam_common.sources.listing import folder_of, pictures, posix, read_lines
+from gleam_common.sources.listing import folder_of, numbered_lines, pictures, posix
 from gleam_common.views import View
 
 __all__ = ["read"]
@@ -89,7 +89,7 @@ def _places(root: Path) -> dict[str, _Place]:
     names = (_WHOLE_LIST,) if (root / _WHOLE_LIST).is_file() else _LISTS
     places = {}
     for name in names:
-        for number, line in enumerate(read_lines(root / name), start=1):
+        for where, line in numbered_lines(root / name):
             parts = _LINE.fullmatch(line)
             try:
                 path, east, lon, north, lat = parts.groups() if parts else ()
@@ -97,5 +97,5 @@ def _places(root: Path) -> dict[str, _Place]:
                 places[posix(path).split("/")[-2]] = place
             except (ValueError, IndexError):
                 allowed = "path E<longitude> N<latitude> height, the path ending in point/picture"
-                raise DataError(f"{root / name}, line {number}: no point", value=line[:80], allowed=allowed) from None
+                raise DataError(f"{where}: no point", value=line[:80], allowed=allowed) from None
     return places

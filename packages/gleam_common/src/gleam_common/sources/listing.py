@@ -10,7 +10,7 @@ from typing import Any
 
 from gleam_common.errors import DataError
 
-__all__ = ["PICTURE_SUFFIXES", "folder_of", "pictures", "posix", "read_json", "read_lines", "sub_folders"]
+__all__ = ["PICTURE_SUFFIXES", "folder_of", "numbered_lines", "pictures", "posix", "read_json", "sub_folders"]
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"})
 """Ends of the names of pictures, in small letters."""
@@ -78,13 +78,16 @@ def _below(folder: Path, name: str, seen: set[str]) -> Iterator[str]:
                 yield path
 
 
-def read_lines(path: Path) -> list[str]:
-    """Return the lines of a text file without their ends (LF, CRLF, none at the last), blanks around and blank lines.
+def numbered_lines(path: Path) -> list[tuple[str, str]]:
+    """Return (``path, line n``, text) of each line of a list that is not blank, without blanks around.
+
+    Lines may end with LF or CRLF, the last with nothing, and the file may begin with a byte order mark.
 
     Raises:
         DataError: no such file, or no text in UTF-8.
     """
-    return [line for line in map(str.strip, _text(path).splitlines()) if line]
+    lines = enumerate(map(str.strip, _text(path).splitlines()), start=1)
+    return [(f"{path}, line {number}", line) for number, line in lines if line]
 
 
 def read_json(path: Path) -> Any:
