@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gleam_common.catalog import Catalog
 from gleam_common.errors import DataError
+from gleam_common.progress import progress
 from gleam_common.sources.assemble import Row, assemble
 from gleam_common.sources.listing import numbered_lines, posix
 
@@ -60,7 +61,7 @@ def read_manifest(name: str, root: Path, path: Path, defaults: Row) -> Catalog:
     tiles: dict[str, Row] = {}
     overlapping: dict[str, Row] = {}
     queries: dict[str, Row] = {}
-    for where, cells in _rows(path, defaults):
+    for where, cells in progress(_rows(path, defaults), desc=path.name, unit="row", delay=2):
         row = {**defaults, **cells}
         _take_tile(where, row, tiles)
         for other in row.get("semi_positives", ()):
