@@ -10,7 +10,8 @@ ABOUT = "Worlds and catalogs of cross-view pictures: make one, look at it, check
 
 COMMANDS: dict[str, Command] = {
     "synth": ("gleam_common.data_commands:synth_command", "make a SynthCity world (or a contact sheet of one)"),
-    "check": ("gleam_common.data_commands:check_command", "open every picture of a catalog and say what is wrong"),
+    "import": ("gleam_common.source_commands:import_command", "a public set on disk -> a catalog"),
+    "check": ("gleam_common.data_commands:check_command", "say what is wrong with a catalog, or with a set on disk"),
     "stats": ("gleam_common.data_commands:stats_command", "count a catalog by view, split and area"),
 }
 

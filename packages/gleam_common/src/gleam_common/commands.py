@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import version
 from inspect import signature
+from itertools import chain, takewhile
 from typing import Any
 
 from gleam_common.errors import ConfigError, GleamError
@@ -51,7 +52,7 @@ def dispatch(program: str, about: str, commands: Mapping[str, Command], argument
     return 0
 
 
-def run_function(function: Any, program: str, arguments: Sequence[str], first: str = "") -> Any:
+def run_function(function: Any, program: str, arguments: Sequence[str], first: str | tuple[str, ...] = "") -> Any:
     """Parse ``arguments`` by the typed signature and docstring of ``function`` and call it.
 
     Dashes stand for underscores, and an option that is true or false means true where it stands alone.
@@ -60,7 +61,7 @@ def run_function(function: Any, program: str, arguments: Sequence[str], first: s
         function: whose parameters are the options.
         program: its name in messages.
         arguments: as typed.
-        first: the option that a first word without dashes is the value of.
+        first: the options that the first words without dashes are the values of, in order.
 
     Raises:
         ConfigError: for an unknown or malformed option, with jsonargparse's reason.
@@ -73,7 +74,7 @@ def run_function(function: Any, program: str, arguments: Sequence[str], first: s
         name for name, parameter in signature(function).parameters.items() if parameter.annotation in (bool, "bool")
     ]
     try:
-        options = parser.parse_args(_spelled_out(arguments, flags, first))
+        options = parser.parse_args(_spelled_out(arguments, flags, (first,) if isinstance(first, str) else first))
     except (ArgumentError, TypeError, ValueError) as error:
         raise ConfigError(_one_line(error), fix=f"see `{program} --help`") from error
     values = parser.instantiate(options).as_dict()
@@ -96,11 +97,10 @@ def run_group(program: str, about: str, functions: Mapping[str, Function], argum
     run_function(function, f"{program} {arguments[0]}", arguments[1:], first=first)
 
 
-def _spelled_out(arguments: Sequence[str], flags: Sequence[str], first: str) -> list[str]:
+def _spelled_out(arguments: Sequence[str], flags: Sequence[str], first: tuple[str, ...]) -> list[str]:
     """Return arguments as jsonargparse wants them: named, with underscores, and with a value after each flag."""
-    words = list(arguments)
-    if first and words and not words[0].startswith("-"):
-        words.insert(0, f"--{first}")
+    bare = list(zip(filter(None, first), takewhile(lambda word: not word.startswith("-"), arguments), strict=False))
+    words = [*chain.from_iterable((f"--{name}", word) for name, word in bare), *arguments[len(bare) :]]
     named = [_underscored(word) if word.startswith("--") else word for word in words]
     following = [*named, ""][1:]
     return [

@@ -80,6 +80,8 @@ def synth(
 def check(folder: Path, root: Path | None = None) -> None:
     """Check a catalog: its tables hold together, every picture opens, no picture is in two splits.
 
+    `gleam-data check NAME ROOT` checks a public set before it is imported: its lists, counts and pictures.
+
     Args:
         folder: holds gallery.parquet and queries.parquet.
         root: what picture paths are relative to; the folder itself if not given.
@@ -129,8 +131,13 @@ def synth_command(arguments: Sequence[str]) -> None:
 
 
 def check_command(arguments: Sequence[str]) -> None:
-    """``gleam-data check DIR [--root DIR]``."""
-    run_function(check, "gleam-data check", arguments, first="folder")
+    """``gleam-data check DIR [--root DIR]``, or ``gleam-data check NAME ROOT`` for a public set."""
+    from gleam_common.source_commands import check_set
+
+    if len(arguments) > 1 and not any(word.startswith("-") for word in arguments[:2]):
+        run_function(check_set, "gleam-data check", arguments, first=("name", "root"))
+    else:
+        run_function(check, "gleam-data check", arguments, first="folder")
 
 
 def stats_command(arguments: Sequence[str]) -> None:

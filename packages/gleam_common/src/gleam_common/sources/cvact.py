@@ -17,9 +17,10 @@ from gleam_common.catalog import Catalog
 from gleam_common.errors import DataError
 from gleam_common.sources.assemble import Row, assemble
 from gleam_common.sources.listing import folder_of, pictures
+from gleam_common.sources.source import Count, Source
 from gleam_common.views import View
 
-__all__ = ["NEAR_M", "read"]
+__all__ = ["NEAR_M", "SOURCE", "read"]
 
 NEAR_M = 25.0
 """Within which OriCNN's test takes another panorama's tile for right (``posDistThr``): here a semi-positive."""
@@ -164,3 +165,22 @@ def _load(path: Path) -> dict[str, Any]:
     except Exception as error:  # scipy raises whatever its parts raise on broken bytes
         fix = "download it again (or save it in Matlab with -v7)"
         raise DataError(f"{path}: no .mat file ({type(error).__name__}: {error})", fix=fix) from error
+
+
+SOURCE = Source(
+    name="cvact",
+    title="CVACT",
+    layout="ACT_data.mat, ANU_data_small/{streetview,satview_polish}, ANU_data_test/{streetview,satview_polish}",
+    licence="none stated; pictures by Google",
+    citation="Liu and Li, Lending Orientation to Neural Networks for Cross-view Geo-localization, CVPR 2019",
+    read=read,
+    published=tuple(
+        Count(view=view, split=split, number=number, said=said)
+        for view in (View.PANORAMA, View.SATELLITE)
+        for split, number, said in (
+            ("train", 35_531, "Liu and Li, CVPR 2019, 35,532 less one pair without picture"),
+            ("val", 8_884, "Liu and Li, CVPR 2019"),
+            ("test", 92_802, "Liu and Li, CVPR 2019"),
+        )
+    ),
+)

@@ -12,9 +12,10 @@ from gleam_common.catalog import Catalog
 from gleam_common.errors import DataError
 from gleam_common.sources.assemble import Row, assemble
 from gleam_common.sources.listing import folder_of, numbered_lines, posix
+from gleam_common.sources.source import Count, Source
 from gleam_common.views import View
 
-__all__ = ["read"]
+__all__ = ["SOURCE", "read"]
 
 _SPLITS = {"train": "splits/train-19zl.csv", "val": "splits/val-19zl.csv"}
 _LOCATIONS = ("split_locations/all.csv", "all.csv")
@@ -81,3 +82,18 @@ def _places(root: Path) -> _Places:
             allowed = "sat_lat,sat_lon,ground_lat,ground_lon in degrees, without a header"
             raise DataError(f"{where}: no coordinates", value=line[:80], allowed=allowed) from None
     return places
+
+
+SOURCE = Source(
+    name="cvusa",
+    title="CVUSA",
+    layout="splits/{train,val}-19zl.csv, bingmap/19, streetview/panos, and split_locations/all.csv where you have it",
+    licence="none stated; pictures by Bing and Google",
+    citation="Workman, Souvenir and Jacobs, ICCV 2015; split by Zhai et al., CVPR 2017",
+    read=read,
+    published=tuple(
+        Count(view=view, split=split, number=number, said="Zhai et al., CVPR 2017")
+        for view in (View.PANORAMA, View.SATELLITE)
+        for split, number in (("train", 35_532), ("val", 8_884))
+    ),
+)

@@ -13,9 +13,10 @@ from gleam_common.catalog import Catalog
 from gleam_common.errors import DataError
 from gleam_common.sources.assemble import Row, assemble
 from gleam_common.sources.listing import folder_of, numbered_lines, pictures, posix
+from gleam_common.sources.source import Count, Source
 from gleam_common.views import View
 
-__all__ = ["read"]
+__all__ = ["SOURCE", "read"]
 
 _DRONE = {"train": "train/drone", "test": "test/query_drone"}
 # The searched folder holds the places of train too, as copies: a tile is taken from the first folder that has it.
@@ -99,3 +100,18 @@ def _places(root: Path) -> dict[str, _Place]:
                 allowed = "path E<longitude> N<latitude> height, the path ending in point/picture"
                 raise DataError(f"{where}: no point", value=line[:80], allowed=allowed) from None
     return places
+
+
+SOURCE = Source(
+    name="denseuav",
+    title="DenseUAV",
+    layout="Dense_GPS_ALL.txt, train/{drone,satellite}, test/{query_drone,gallery_satellite}",
+    licence="Apache-2.0, as its repository",
+    citation="Dai et al., Vision-Based UAV Self-Positioning in Low-Altitude Urban Environments, IEEE TIP 33, 2024",
+    read=read,
+    published=(
+        Count(view=View.UAV, split="train", number=6_768, said="README of Dmmm1997/DenseUAV"),
+        Count(view=View.UAV, split="test", number=2_331, said="README of Dmmm1997/DenseUAV"),
+        Count(view=View.SATELLITE, number=18_198, said="README of Dmmm1997/DenseUAV"),
+    ),
+)

@@ -13,10 +13,12 @@ from gleam_common.errors import DataError
 from gleam_common.reverse import DISTRACTOR
 from gleam_common.sources.assemble import Row, assemble
 from gleam_common.sources.listing import folder_of, pictures, sub_folders
+from gleam_common.sources.source import Count, Source
 from gleam_common.views import View
 
-__all__ = ["read"]
+__all__ = ["SOURCE", "read"]
 
+_README = "README of MultimodalGeo/GeoText-1652"
 _QUERY, _DISTRACTORS = "query", "gallery_no_train"
 
 
@@ -84,3 +86,26 @@ def _view(building: str, stem: str) -> View:
     if stem.startswith(("image-", "drone")):
         return View.UAV
     return View.SATELLITE if stem == building.lower() or stem.startswith("satellite") else View.GROUND
+
+
+SOURCE = Source(
+    name="geotext1652",
+    title="GeoText-1652",
+    layout="train, test/query(701), test/gallery_no_train(250), or all of it in images",
+    licence="none stated",
+    citation="Chu et al., Towards Natural Language-Guided Drones, ECCV 2024",
+    read=read,
+    published=tuple(
+        Count(view=view, split=split, number=number, said=said)
+        for view, split, number, said in (
+            (View.UAV, "train", 37_854, _README),
+            (View.UAV, "test", 37_855, "University-1652, query_drone"),
+            (View.UAV, DISTRACTOR, 13_500, f"{_README}: 51,355 less those of the queries"),
+            (View.GROUND, "train", 11_663, _README),
+            (View.GROUND, "test", 2_579, "University-1652, query_street"),
+            (View.GROUND, DISTRACTOR, 342, f"{_README}: 2,921 less those of the queries"),
+            (View.SATELLITE, "train", 701, _README),
+            (View.SATELLITE, "test", 951, _README),
+        )
+    ),
+)

@@ -15,9 +15,10 @@ from gleam_common.catalog import Catalog
 from gleam_common.errors import DataError
 from gleam_common.sources.assemble import Row, assemble
 from gleam_common.sources.listing import folder_of, pictures, posix, read_json
+from gleam_common.sources.source import Count, Source
 from gleam_common.views import View
 
-__all__ = ["read"]
+__all__ = ["SOURCE", "read"]
 
 _TILES = "satellite"
 _AREAS, _SPLITS = ("cross", "same"), ("train", "test")
@@ -102,3 +103,14 @@ def _tile(path: str) -> Row:
     zoom, offset, column, row = (int(part or 0) for part in name.groups())
     x_m, y_m = (_MAP_PX / 2**zoom * (index + 0.5 + offset / 256) * _M_PER_PX for index in (column, row))
     return {"path": path, "place_id": Path(path).stem, "x_m": x_m, "y_m": -y_m}
+
+
+SOURCE = Source(
+    name="gta_uav",
+    title="GTA-UAV",
+    layout="drone/images, satellite, {cross,same}-area-drone2sate-{train,test}.json",
+    licence="Apache-2.0, as its repository",
+    citation="Ji et al., Game4Loc: A UAV Geo-Localization Benchmark from Game Data, AAAI 2025",
+    read=read,
+    published=(Count(view=View.SATELLITE, number=14_640, said="README of Yux1angJi/GTA-UAV"),),
+)

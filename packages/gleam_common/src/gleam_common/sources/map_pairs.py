@@ -14,9 +14,10 @@ from gleam_common.errors import DataError
 from gleam_common.sources.assemble import Row, assemble
 from gleam_common.sources.listing import folder_of, posix, read_json, sub_folders
 from gleam_common.sources.manifest import find_manifest, read_manifest
+from gleam_common.sources.source import Source
 from gleam_common.views import View
 
-__all__ = ["read"]
+__all__ = ["SOURCE", "read"]
 
 _MAPS, _TILES = "-OSM", "-satellite"
 _TEXTS = ("CVG-text", "CVG-Text")
@@ -73,3 +74,13 @@ def _pairs(root: Path, version: str, split: str) -> list[tuple[Row, Row]]:
 def _place(name: str) -> Row:
     found = _PLACE.fullmatch(name)
     return {"lat": float(found[1]), "lon": float(found[2])} if found else {}
+
+
+SOURCE = Source(
+    name="map",
+    title="Street maps and satellite tiles",
+    layout="manifest.csv with query,gallery,split; or NAME-OSM, NAME-satellite and CVG-text/NAME/{train,test}.json",
+    licence="your own; CVG-Text: Apache-2.0, maps by OpenStreetMap (ODbL)",
+    citation="your own set; of CVG-Text: Ye et al., Where am I?, ICCV 2025",
+    read=read,
+)

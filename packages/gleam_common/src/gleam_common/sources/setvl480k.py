@@ -12,9 +12,10 @@ from gleam_common.catalog import Catalog
 from gleam_common.errors import DataError
 from gleam_common.sources.listing import folder_of
 from gleam_common.sources.manifest import find_manifest, read_manifest
+from gleam_common.sources.source import Source
 from gleam_common.views import View
 
-__all__ = ["read"]
+__all__ = ["SOURCE", "read"]
 
 
 def read(root: Path) -> Catalog:
@@ -52,3 +53,13 @@ def _check_sets(catalog: Catalog, manifest: Path) -> None:
                 )
     if not first:
         raise DataError(f"{manifest}: no photo is in a set", fix="add the column set_id: photos searched together")
+
+
+SOURCE = Source(
+    name="setvl480k",
+    title="SetVL-480K",
+    layout="manifest.csv with query,gallery,split,set_id, and the pictures that it names",
+    licence="in its repository; pictures by Google and Esri",
+    citation="Wu et al., Set-CVGL with FlexGeo, ISPRS Journal of Photogrammetry and Remote Sensing 233, 2026",
+    read=read,
+)

@@ -1,0 +1,71 @@
+"""The functions behind ``gleam-data import`` and ``gleam-data check NAME ROOT``: public sets on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gleam_common.commands import run_function
+from gleam_common.errors import DataError
+
+__all__ = ["check_set", "import_command", "import_set"]
+
+_SHOWN = 20
+
+
+def import_set(name: str, root: Path, out: Path) -> None:
+    """Import a public set: its folder on disk -> a catalog of all its splits. Pictures stay where they are.
+
+    Short: `gleam-data import NAME ROOT --out CATALOG`.
+
+    Args:
+        name: cvact, cvusa, denseuav, geotext1652, gta_uav, map or setvl480k.
+        root: the set's folder, as it was unpacked.
+        out: folder that gallery.parquet and queries.parquet are written to.
+    """
+    from gleam_common.sources.registry import source_named
+
+    source = source_named(name)
+    catalog = source.read(root)
+    catalog.write(out)
+    counts = catalog.statistics()
+    splits = ", ".join(f"{split or '(none)'} {number:,}" for split, number in counts["splits"].items())
+    print(f"{source.title}: {counts['gallery']:,} tiles, {counts['queries']:,} queries ({splits})")
+    print(f"licence: {source.licence}")
+    print(f"cite: {source.citation}")
+    print(f"catalog: {out}" + ("" if out.resolve() == root.resolve() else f"  (its pictures: --root {root})"))
+
+
+def check_set(name: str, root: Path) -> None:
+    """Check a public set on disk: its lists, the published counts, and that each picture is there and is one.
+
+    Args:
+        name: as in `gleam-data import`.
+        root: the set's folder, as it was unpacked.
+    """
+    from gleam_common.catalog_audit import places_in_two_splits
+    from gleam_common.sources.registry import source_named
+    from gleam_common.sources.source_check import count_problems, picture_problems
+
+    source = source_named(name)
+    try:
+        catalog = source.read(root)
+    except DataError as error:
+        raise DataError(f"{source.title}: {error}", fix=f"it should hold: {source.layout}") from error
+    problems = [*count_problems(source, catalog), *picture_problems(catalog)]
+    for problem in problems[:_SHOWN]:
+        print(problem)
+    if len(problems) > _SHOWN:
+        print(f"... and {len(problems) - _SHOWN:,} more")
+    shared = places_in_two_splits(catalog)
+    if shared:
+        print(f"note: {shared:,} places have queries in more than one split")
+    if problems:
+        fix = f"download or unpack again what is missing; it should hold: {source.layout}"
+        raise DataError(f"{source.title} at {root}: problems found", value=len(problems), fix=fix)
+    print(f"{source.title}: {len(catalog.gallery):,} tiles and {len(catalog.queries):,} queries are in order")
+
+
+def import_command(arguments: Sequence[str]) -> None:
+    """``gleam-data import NAME ROOT --out CATALOG``."""
+    run_function(import_set, "gleam-data import", arguments, first=("name", "root"))

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from gleam_common import cli
+from gleam_common.catalog import Catalog
+from gleam_common.commands import dispatch
+from gleam_common.sources.registry import SOURCES, source_named
+from gleam_common.sources.source_check import count_problems
+from layouts import WRITERS
+
+
+def run(*words: object) -> int:
+    return dispatch("gleam-data", cli.ABOUT, cli.COMMANDS, list(map(str, words)))
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_set_is_imported_by_its_name_alone(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = WRITERS[name](tmp_path / "set")
+    assert run("import", name, root, "--out", tmp_path / "catalog") == 0
+    said = capsys.readouterr().out
+    catalog = Catalog.read(tmp_path / "catalog", root)
+    assert f"{len(catalog.queries)} queries" in said
+    assert f"--root {root}" in said
+    assert source_named(name).citation in said
+    assert catalog.check_pictures() == len(catalog.gallery) + len(catalog.queries)
+    ids = [*catalog.gallery_ids, *catalog.query_ids, *catalog.column("place_id")]
+    assert all(one.startswith(f"{name}/") for one in ids)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_set_says_what_it_is(name: str) -> None:
+    source = source_named(name)
+    assert source.name == name
+    assert all((source.title, source.layout, source.licence, source.citation))
+    assert all(count.number > 0 and count.said for count in source.published)
+
+
+def test_counts_are_told_with_their_origin(tmp_path: Path) -> None:
+    source = source_named("cvusa")
+    said = list(count_problems(source, source.read(WRITERS["cvusa"](tmp_path))))
+    assert said[0] == "8 panorama pictures of split train, published are 35,532 (Zhai et al., CVPR 2017)"
+    assert said[3] == "4 tiles of split val, published are 8,884 (Zhai et al., CVPR 2017)"
+
+
+def test_a_set_without_published_counts_is_in_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("check", "map", WRITERS["map"](tmp_path)) == 0
+    assert "12 tiles and 12 queries are in order" in capsys.readouterr().out
+
+
+def test_check_tells_all_that_is_wrong_in_one_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = WRITERS["setvl480k"](tmp_path)
+    (root / "photos/0_1.jpg").unlink()
+    (root / "photos/2_0.jpg").write_bytes(b"<html>404</html>")
+    (root / "satellite/1.png").write_bytes(b"")
+    assert run("check", "setvl480k", root) == 2
+    said = capsys.readouterr()
+    for words in ("photos/0_1.jpg: no such picture", "photos/2_0.jpg", "satellite/1.png"):
+        assert words in said.out
+    assert "problems found: 3; download or unpack again" in said.err
+    assert "manifest.csv with query,gallery,split,set_id" in said.err
+
+
+def test_check_counts_what_it_does_not_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = WRITERS["setvl480k"](tmp_path)
+    for path in (root / "photos").iterdir():
+        path.unlink()
+    assert run("check", "setvl480k", root) == 2
+    assert "... and 16 more" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("import", "vigour", ".", "--out", "c"), "unknown set: 'vigour'; allowed: "),
+        (("import", "cvusa", "/nowhere", "--out", "c"), "no such folder (lists of CVUSA)"),
+        (("check", "cvusa", "/nowhere"), "CVUSA: no such folder"),
+        (("check", "vigour", "."), "unknown set: 'vigour'"),
+        (("import", "cvusa", "."), "out"),
+        (("import", "cvusa", ".", "again", "--out", "c"), "again"),
+    ],
+)
+def test_bad_words_end_with_a_sentence(words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*words) == 2
+    assert said in capsys.readouterr().err
