@@ -250,7 +250,7 @@ def test_a_protocol_of_another_set_is_refused():
 
 def test_every_protocol_is_whole_and_says_where_it_comes_from():
     names = {"vigor-same", "vigor-cross", "university-official", "university-sample4geo", "cvusa", "cvact-val"}
-    names |= {"cvact-test", "denseuav", "gta-uav", "setvl480k", "distance", "synthcity"}
+    names |= {"cvact-test", "denseuav", "gta-uav", "gta-uav-same", "setvl480k", "distance", "synthcity"}
     names |= {f"sues200-{height}{tail}" for height in (150, 200, 250, 300) for tail in ("", "-sample4geo")}
     assert set(protocols()) == names
     for name, rules in protocols().items():

@@ -12,12 +12,13 @@ __all__ = ["write_cvg_text", "write_map_pairs"]
 
 def write_map_pairs(root: Path, train: int = 8, test: int = 4) -> Path:
     """Write ``train + test`` pairs and ``manifest.csv``."""
-    lines = ["query,gallery,split,lat,lon,area"]
+    lines = ["query,gallery,split,lat,lon,gallery_lat,gallery_lon,area"]
     for number in range(train + test):
         for kind in ("maps", "tiles"):
             paint(root / f"{kind}/{number}.png", str(number))
         split = "train" if number < train else "test"
-        lines.append(f"maps/{number}.png,tiles/{number}.png,{split},{48 + number * 0.01},11.5,Munich")
+        where = f"{48 + number * 0.01},11.5"
+        lines.append(f"maps/{number}.png,tiles/{number}.png,{split},{where},{where},Munich")
     (root / "manifest.csv").write_text("\n".join(lines))
     return root
 
