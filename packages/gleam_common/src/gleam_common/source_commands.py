@@ -19,7 +19,8 @@ def import_set(name: str, root: Path, out: Path) -> None:
     Short: `gleam-data import NAME ROOT --out CATALOG`.
 
     Args:
-        name: cvact, cvusa, denseuav, geotext1652, gta_uav, map or setvl480k.
+        name: cvact, cvusa, denseuav, folder (pictures of your own), geotext1652, gta_uav, map, setvl480k, sues200,
+            university1652 or vigor.
         root: the set's folder, as it was unpacked.
         out: folder that gallery.parquet and queries.parquet are written to.
     """

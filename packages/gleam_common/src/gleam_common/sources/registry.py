@@ -13,10 +13,14 @@ SOURCES: dict[str, str] = {
     "cvact": "gleam_common.sources.cvact",
     "cvusa": "gleam_common.sources.cvusa",
     "denseuav": "gleam_common.sources.denseuav",
+    "folder": "gleam_common.sources.folder",
     "geotext1652": "gleam_common.sources.geotext1652",
     "gta_uav": "gleam_common.sources.gta_uav",
     "map": "gleam_common.sources.map_pairs",
     "setvl480k": "gleam_common.sources.setvl480k",
+    "sues200": "gleam_common.sources.sues200",
+    "university1652": "gleam_common.sources.university1652",
+    "vigor": "gleam_common.sources.vigor",
 }
 """Name of a set: the module that holds its ``SOURCE``."""
 

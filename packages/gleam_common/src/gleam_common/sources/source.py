@@ -19,12 +19,14 @@ class Count:
     Args:
         view: of the pictures; ``satellite`` counts tiles.
         split: of the pictures; empty counts all splits.
+        area: of the pictures, such as a city; empty counts all areas.
         number: of pictures.
         said: where.
     """
 
     view: View
     split: str = ""
+    area: str = ""
     number: int
     said: str
 
@@ -32,7 +34,16 @@ class Count:
         """Return how many such pictures a catalog has."""
         which: Which = "gallery" if self.view is View.SATELLITE else "queries"
         keep = catalog.column("view", which) == str(self.view)
-        return int((keep & (catalog.column("split", which) == self.split)).sum() if self.split else keep.sum())
+        for column, wanted in (("split", self.split), ("area", self.area)):
+            if wanted:
+                keep = keep & (catalog.column(column, which) == wanted)
+        return int(keep.sum())
+
+    def said_of(self, found: int) -> str:
+        """Return the sentence for another number than the published one."""
+        what = "tiles" if self.view is View.SATELLITE else f"{self.view} pictures"
+        of = "".join(f" of {name} {one}" for name, one in (("split", self.split), ("area", self.area)) if one)
+        return f"{found:,} {what}{of}, published are {self.number:,} ({self.said})"
 
 
 @dataclass(frozen=True, kw_only=True)

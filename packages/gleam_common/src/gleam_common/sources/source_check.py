@@ -11,7 +11,6 @@ from gleam_common.errors import DataError
 from gleam_common.images import check_picture
 from gleam_common.progress import progress
 from gleam_common.sources.source import Source
-from gleam_common.views import View
 
 __all__ = ["count_problems", "picture_problems"]
 
@@ -24,9 +23,7 @@ def count_problems(source: Source, catalog: Catalog) -> Iterator[str]:
     for count in source.published:
         found = count.found(catalog)
         if found != count.number:
-            what = "tiles" if count.view is View.SATELLITE else f"{count.view} pictures"
-            split = f" of split {count.split}" if count.split else ""
-            yield f"{found:,} {what}{split}, published are {count.number:,} ({count.said})"
+            yield count.said_of(found)
 
 
 def picture_problems(catalog: Catalog) -> Iterator[str]:
