@@ -11,6 +11,7 @@ import pytest
 from gleam_common.catalog import Catalog
 from gleam_common.geo import LatLon, LocalFrame
 from gleam_common.images import load_array
+from gleam_common.sources.registry import source_named
 from gleam_common.synthcity.writers import LAYOUTS, VIGOR_CITIES, write_university, write_vigor
 from PIL import Image
 
@@ -169,3 +170,13 @@ def test_layouts_by_name() -> None:
     assert {name: folder for name, (folder, _) in LAYOUTS.items()} == {
         "vigor": "VIGOR", "university": "University-1652",
     }  # fmt: skip
+
+
+def test_what_is_written_is_what_the_sets_readers_read(vigor: Path, university: Path, world: Path) -> None:
+    whole = Catalog.read(world)
+    read = source_named("vigor").read(vigor)
+    assert read.gallery_latlon() == pytest.approx(whole.gallery_latlon(), abs=1e-9)
+    assert read.query_semi_positives().lengths.tolist() == [3] * len(read.queries)
+    splits = source_named("university1652").read(university).statistics()["splits"]
+    assert set(splits) == {"train", "train_web", "test", "distractor"}
+    assert splits["test"] == len(whole.select("test", views=["uav", "ground"]).queries)
