@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from gleam_common import cli
 from gleam_common.catalog import Catalog
 from gleam_common.commands import dispatch
+from gleam_common.errors import DataError
 from gleam_common.sources.registry import SOURCES, source_named
 from gleam_common.sources.source_check import count_problems
 from layouts import WRITERS
@@ -60,6 +62,64 @@ def test_check_tells_all_that_is_wrong_in_one_pass(tmp_path: Path, capsys: pytes
         assert words in said.out
     assert "problems found: 3; download or unpack again" in said.err
     assert "manifest.csv with query,gallery,split,set_id" in said.err
+
+
+BROKEN: dict[str, tuple[dict[str, str | None], list[str]]] = {
+    "cvact": ({"ANU_data_small/streetview": None}, ["no such folder", "it should hold: ACT_data.mat"]),
+    "cvusa": ({"splits/train-19zl.csv": "a\nb"}, ["train-19zl.csv, line 1", "train-19zl.csv, line 2"]),
+    "denseuav": (
+        {"Dense_GPS_ALL.txt": "a\nb"},
+        ["ALL.txt, line 1", "ALL.txt, line 2", "without coordinates: '000001'", "without coordinates: '000006'"],
+    ),
+    "folder": ({"train/satellite/place 1.png": None}, ["3 of 18 pictures have no tile"]),
+    "geotext1652": (
+        {"train/0001/0001.jpg": None, "train/0002/0002.jpg": None},
+        ["train/0001: building without a satellite", "train/0002: building without a satellite"],
+    ),
+    "gta_uav": (
+        {"cross-area-drone2sate-train.json": "[1, 2]", "satellite/5_0_1_20.png": None},
+        ["train.json, entry 0", "train.json, entry 1", "name a tile not in the gallery"],
+    ),
+    "map": (
+        {"manifest.csv": "query,gallery,split,lat\nmaps/1.png,tiles/1.png,train,x\nmaps/2.png,,train,\nmaps/3.png,t/3.png,test,1"},
+        ["line 2: lat is no number", "line 3: empty cell: 'gallery'"],
+    ),
+    "setvl480k": (
+        {"manifest.csv": "query,gallery,split,set_id\na.jpg,1.png,test,s\nb.jpg,2.png,test,s\nc.jpg,3.png,test,s"},
+        ["3.png: no such picture", "('setvl480k/a.jpg', 'setvl480k/b.jpg')", "('setvl480k/a.jpg', 'setvl480k/c.jpg')"],
+    ),
+    "sues200": (
+        {"satellite-view/0001": None, "satellite-view/0008": None, "drone_view_512/0002/150/0.jpg": "x"},
+        ["tile: '0001'", "tile: '0008'", "0002/150/0.jpg: not a picture", "4 tiles, published are 200"],
+    ),
+    "university1652": (
+        {"train/satellite/0840": None, "test/gallery_satellite/0847": None},
+        ["train/drone/0840: building without", "train/street/0840", "test/gallery_drone/0847: building without"],
+    ),
+    "vigor": (
+        {"splits/Chicago/pano_label_balanced.txt": "a\nb", "splits/Seattle/satellite_list.txt": None, "NewYork/panorama": None},
+        ["Chicago/pano_label_balanced.txt, line 2", "Seattle/satellite_list.txt", "(panoramas of VIGOR", "4 panorama pict"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_check_tells_all_that_is_broken_in_a_set(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = WRITERS[name](tmp_path)
+    for path, content in BROKEN[name][0].items():
+        if content is not None:
+            (root / path).write_text(content)
+        elif (root / path).is_dir():
+            shutil.rmtree(root / path)
+        else:
+            (root / path).unlink()
+    assert run("check", name, root) == 2
+    said = "".join(capsys.readouterr())
+    for words in BROKEN[name][1]:
+        assert words in said
+    source = source_named(name)
+    with pytest.raises(DataError):
+        source.read(root).check_pictures()
 
 
 def test_check_counts_what_it_does_not_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

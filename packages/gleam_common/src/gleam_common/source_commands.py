@@ -46,21 +46,20 @@ def check_set(name: str, root: Path) -> None:
     """
     from gleam_common.catalog_audit import places_in_two_splits
     from gleam_common.sources.registry import source_named
-    from gleam_common.sources.source_check import count_problems, picture_problems
+    from gleam_common.sources.source_check import problems_of
 
     source = source_named(name)
-    try:
-        catalog = source.read(root)
-    except DataError as error:
-        raise DataError(f"{source.title}: {error}", fix=f"it should hold: {source.layout}") from error
-    problems = [*count_problems(source, catalog), *picture_problems(catalog)]
-    for problem in problems[:_SHOWN]:
+    catalog, problems = problems_of(source, root)
+    shown = problems if catalog else problems[:-1]
+    for problem in shown[:_SHOWN]:
         print(problem)
-    if len(problems) > _SHOWN:
-        print(f"... and {len(problems) - _SHOWN:,} more")
-    shared = places_in_two_splits(catalog)
+    if len(shown) > _SHOWN:
+        print(f"... and {len(shown) - _SHOWN:,} more")
+    shared = places_in_two_splits(catalog) if catalog else 0
     if shared:
         print(f"note: {shared:,} places have queries in more than one split")
+    if catalog is None:
+        raise DataError(f"{source.title}: {problems[-1]}", fix=f"it should hold: {source.layout}")
     if problems:
         fix = f"download or unpack again what is missing; it should hold: {source.layout}"
         raise DataError(f"{source.title} at {root}: problems found", value=len(problems), fix=fix)

@@ -12,6 +12,7 @@ from gleam_common.catalog import Catalog
 from gleam_common.errors import DataError
 from gleam_common.sources.assemble import Row, assemble
 from gleam_common.sources.listing import folder_of, numbered_lines, posix
+from gleam_common.sources.one_part import one_part
 from gleam_common.sources.source import Count, Source
 from gleam_common.views import View
 
@@ -37,9 +38,10 @@ def read(root: Path) -> Catalog:
     tiles, queries = [], []
     for split, name in _SPLITS.items():
         for where, line in numbered_lines(root / name):
-            tile, query = _pair(where, line, places)
-            tiles.append({**tile, "split": split})
-            queries.append({**query, "split": split})
+            with one_part():
+                tile, query = _pair(where, line, places)
+                tiles.append({**tile, "split": split})
+                queries.append({**query, "split": split})
     return assemble("cvusa", root, tiles, queries)
 
 

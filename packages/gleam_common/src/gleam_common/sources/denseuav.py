@@ -12,7 +12,8 @@ from pathlib import Path
 from gleam_common.catalog import Catalog
 from gleam_common.errors import DataError
 from gleam_common.sources.assemble import Row, assemble
-from gleam_common.sources.listing import folder_of, numbered_lines, pictures, posix
+from gleam_common.sources.listing import folder_of, numbered_lines, pictures, pictures_by_folder, posix
+from gleam_common.sources.one_part import one_part
 from gleam_common.sources.source import Count, Source
 from gleam_common.views import View
 
@@ -42,14 +43,13 @@ def read(root: Path) -> Catalog:
     places = _places(root)
     queries = [row for split, folder in _DRONE.items() for row in _queries(root, folder, split, tiles)]
     shown = [row for rows in tiles.values() for row in rows]
+    first = {row["place_id"]: row["path"] for row in [*queries, *shown]}
+    for point in sorted(set(first) - set(places)):
+        with one_part():
+            fix = f"download {_WHOLE_LIST} again ({len(places)} points in it)"
+            raise DataError(f"DenseUAV: {first[point]}: point without coordinates", value=point, fix=fix)
     for row in [*shown, *queries]:
-        if row["place_id"] not in places:
-            raise DataError(
-                f"DenseUAV: {row['path']}: point without coordinates",
-                value=row["place_id"],
-                fix=f"download {_WHOLE_LIST} again ({len(places)} points in it)",
-            )
-        row["lat"], row["lon"] = places[row["place_id"]]
+        row["lat"], row["lon"] = places.get(row["place_id"], (None, None))
     for row in queries:
         row |= {"camera_lat": row["lat"], "camera_lon": row["lon"]}
     return assemble("denseuav", root, shown, queries)
@@ -73,16 +73,19 @@ def _tiles(root: Path) -> dict[str, list[Row]]:
 def _queries(root: Path, folder: str, split: str, tiles: dict[str, list[Row]]) -> list[Row]:
     folder_of(root, folder, "drone pictures of DenseUAV")
     rows = []
-    for path in pictures(root, folder):
-        point, name = path.split("/")[-2:]
-        if point not in tiles:
-            fix = f"unpack {_TILES[0]} and train/satellite"
-            raise DataError(f"DenseUAV: {path}: point without a satellite tile", value=point, fix=fix)
-        height = re.match(r"[Hh](\d+)", name)
-        row: Row = {"path": path, "view": View.UAV, "place_id": point, "split": split}
-        row["height_m"] = float(height[1]) if height else None
-        rows.append({**row, "positives": [tile["path"] for tile in tiles[point]]})
+    for point, paths in pictures_by_folder(root, folder).items():
+        with one_part():
+            if point not in tiles:
+                fix = f"unpack {_TILES[0]} and train/satellite"
+                raise DataError(f"DenseUAV: {paths[0]}: point without a satellite tile", value=point, fix=fix)
+            rows += [_query(path, point, split, tiles[point]) for path in paths]
     return rows
+
+
+def _query(path: str, point: str, split: str, tiles: list[Row]) -> Row:
+    height = re.match(r"[Hh](\d+)", path.split("/")[-1])
+    row: Row = {"path": path, "view": View.UAV, "place_id": point, "split": split}
+    return {**row, "height_m": float(height[1]) if height else None, "positives": [tile["path"] for tile in tiles]}
 
 
 def _places(root: Path) -> dict[str, _Place]:
@@ -91,15 +94,21 @@ def _places(root: Path) -> dict[str, _Place]:
     places = {}
     for name in names:
         for where, line in numbered_lines(root / name):
-            parts = _LINE.fullmatch(line)
-            try:
-                path, east, lon, north, lat = parts.groups() if parts else ()
-                place = float(lat) * (1 if north == "N" else -1), float(lon) * (1 if east == "E" else -1)
-                places[posix(path).split("/")[-2]] = place
-            except (ValueError, IndexError):
-                allowed = "path E<longitude> N<latitude> height, the path ending in point/picture"
-                raise DataError(f"{where}: no point", value=line[:80], allowed=allowed) from None
+            with one_part():
+                point, place = _point(where, line)
+                places[point] = place
     return places
+
+
+def _point(where: str, line: str) -> tuple[str, _Place]:
+    parts = _LINE.fullmatch(line)
+    try:
+        path, east, lon, north, lat = parts.groups() if parts else ()
+        place = float(lat) * (1 if north == "N" else -1), float(lon) * (1 if east == "E" else -1)
+        return posix(path).split("/")[-2], place
+    except (ValueError, IndexError):
+        allowed = "path E<longitude> N<latitude> height, the path ending in point/picture"
+        raise DataError(f"{where}: no point", value=line[:80], allowed=allowed) from None
 
 
 SOURCE = Source(

@@ -5,14 +5,14 @@ Chu et al., Towards Natural Language-Guided Drones, ECCV 2024 (MultimodalGeo/Geo
 
 from __future__ import annotations
 
-from collections import defaultdict
 from pathlib import Path
 
 from gleam_common.catalog import Catalog
 from gleam_common.errors import DataError
 from gleam_common.reverse import DISTRACTOR
 from gleam_common.sources.assemble import Row, assemble
-from gleam_common.sources.listing import folder_of, pictures, sub_folders
+from gleam_common.sources.listing import folder_of, pictures_by_folder, sub_folders
+from gleam_common.sources.one_part import one_part
 from gleam_common.sources.source import Count, Source
 from gleam_common.views import View
 
@@ -35,17 +35,17 @@ def read(root: Path) -> Catalog:
     base = "images" if (root / "images").is_dir() else ""
     tiles, queries = [], []
     for split, folder in _folders(root, base).items():
-        buildings = _by_building(root, folder)
-        for building, paths in buildings.items():
-            found, asking = _rows(building, paths, split)
-            if not found:
-                raise DataError(
-                    f"{root / folder / building}: building without a satellite picture",
-                    allowed=f"{building}.jpg or satellite_view.jpg",
-                    fix="unpack the images again",
-                )
-            tiles += found
-            queries += asking
+        for building, paths in pictures_by_folder(root, folder).items():
+            with one_part():
+                found, asking = _rows(building, paths, split)
+                if not found:
+                    raise DataError(
+                        f"{root / folder / building}: building without a satellite picture",
+                        allowed=f"{building}.jpg or satellite_view.jpg",
+                        fix="unpack the images again",
+                    )
+                tiles += found
+                queries += asking
     return assemble("geotext1652", root, tiles, queries)
 
 
@@ -62,13 +62,6 @@ def _folders(root: Path, base: str) -> dict[str, str]:
             raise DataError(f"{root / test}: no folder {start}...", value=", ".join(there), allowed=allowed)
         folders[split] = f"{test}/{name}"
     return folders
-
-
-def _by_building(root: Path, folder: str) -> dict[str, list[str]]:
-    buildings: dict[str, list[str]] = defaultdict(list)
-    for path in pictures(root, folder):
-        buildings[path.split("/")[-2]].append(path)
-    return buildings
 
 
 def _rows(building: str, paths: list[str], split: str) -> tuple[list[Row], list[Row]]:

@@ -15,6 +15,7 @@ from gleam_common.catalog import Catalog
 from gleam_common.errors import DataError
 from gleam_common.sources.assemble import Row, assemble
 from gleam_common.sources.listing import folder_of, pictures, posix, read_json
+from gleam_common.sources.one_part import one_part
 from gleam_common.sources.source import Count, Source
 from gleam_common.views import View
 
@@ -48,7 +49,8 @@ def read(root: Path) -> Catalog:
         raise DataError(f"{root} is no GTA-UAV: it has none of the lists", allowed=names, fix="put them there")
     for area, split, path in known:
         for number, entry in enumerate(_entries(path)):
-            _take(f"{path}, entry {number}", entry, f"split_gta_uav_{area}", split, queries)
+            with one_part():
+                _take(f"{path}, entry {number}", entry, f"split_gta_uav_{area}", split, queries)
     main = f"split_gta_uav_{known[0][0]}"
     return assemble("gta_uav", root, tiles, [{**row, "split": row.get(main)} for row in queries.values()])
 

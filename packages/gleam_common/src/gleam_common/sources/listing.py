@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from gleam_common.errors import DataError
 
-__all__ = ["PICTURE_SUFFIXES", "folder_of", "numbered_lines", "pictures", "posix", "read_json", "sub_folders"]
+__all__ = [
+    "PICTURE_SUFFIXES",
+    "folder_of",
+    "numbered_lines",
+    "pictures",
+    "pictures_by_folder",
+    "posix",
+    "read_json",
+    "sub_folders",
+]
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"})
 """Ends of the names of pictures, in small letters."""
@@ -60,6 +70,14 @@ def pictures(root: Path, name: str = "") -> list[str]:
     ``x.jpg``), and a name's end may be in capitals.
     """
     return sorted(_below(root / name, name, set()))
+
+
+def pictures_by_folder(root: Path, name: str) -> dict[str, list[str]]:
+    """Return the paths of :func:`pictures` by the name of the folder that they lie in: a building, a place."""
+    folders: dict[str, list[str]] = defaultdict(list)
+    for path in pictures(root, name):
+        folders[path.split("/")[-2]].append(path)
+    return folders
 
 
 def _below(folder: Path, name: str, seen: set[str]) -> Iterator[str]:

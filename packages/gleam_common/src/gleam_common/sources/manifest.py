@@ -15,6 +15,7 @@ from gleam_common.errors import DataError
 from gleam_common.progress import progress
 from gleam_common.sources.assemble import Row, assemble
 from gleam_common.sources.listing import numbered_lines, posix
+from gleam_common.sources.one_part import one_part
 
 __all__ = ["COLUMNS", "find_manifest", "read_manifest"]
 
@@ -62,12 +63,13 @@ def read_manifest(name: str, root: Path, path: Path, defaults: Row) -> Catalog:
     overlapping: dict[str, Row] = {}
     queries: dict[str, Row] = {}
     for where, cells in progress(_rows(path, defaults), desc=path.name, unit="row", delay=2):
-        row = {**defaults, **cells}
-        _take_tile(where, row, tiles)
-        for other in row.get("semi_positives", ()):
-            overlapping[other] = {"path": other, "place_id": other, "split": row["split"], "area": row.get("area")}
-        if "query" in row:
-            _take_query(where, row, queries)
+        with one_part():
+            row = {**defaults, **{column: _typed(where, column, cell) for column, cell in cells.items()}}
+            _take_tile(where, row, tiles)
+            for other in row.get("semi_positives", ()):
+                overlapping[other] = {"path": other, "place_id": other, "split": row["split"], "area": row.get("area")}
+            if "query" in row:
+                _take_query(where, row, queries)
     return assemble(name, root, {**overlapping, **tiles}.values(), queries.values())
 
 
@@ -96,14 +98,14 @@ def _take_query(where: str, row: Row, queries: dict[str, Row]) -> None:
 
 
 def _rows(path: Path, defaults: Row) -> Iterator[tuple[str, Row]]:
-    """Yield where a row stands, and its cells that are not empty, typed."""
+    """Yield where a row stands, and its cells that are not empty."""
     rows = _csv_rows(path) if path.suffix == ".csv" else _json_rows(path)
     for where, cells in rows:
         unknown, missing = set(cells) - set(COLUMNS), set(_NEEDED) - set(cells) - set(defaults)
         if unknown or missing:
             what = "unknown" if unknown else "missing"
             raise DataError(f"{where}: {what} column", value=min(unknown or missing), allowed=COLUMNS)
-        yield where, {name: _typed(where, name, cell) for name, cell in cells.items() if cell not in ("", None)}
+        yield where, {name: cell for name, cell in cells.items() if cell not in ("", None)}
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[str, Row]]:

@@ -14,6 +14,7 @@ from gleam_common.errors import DataError
 from gleam_common.sources.assemble import Row, assemble
 from gleam_common.sources.listing import folder_of, posix, read_json, sub_folders
 from gleam_common.sources.manifest import find_manifest, read_manifest
+from gleam_common.sources.one_part import one_part
 from gleam_common.sources.source import Source
 from gleam_common.views import View
 
@@ -49,9 +50,10 @@ def read(root: Path) -> Catalog:
     tiles, queries = [], []
     for version in versions:
         for split in _SPLITS:
-            for tile, query in _pairs(root, version, split):
-                tiles.append(tile)
-                queries.append(query)
+            with one_part():
+                for tile, query in _pairs(root, version, split):
+                    tiles.append(tile)
+                    queries.append(query)
     return assemble("map", root, tiles, queries)
 
 

@@ -12,6 +12,7 @@ from gleam_common.catalog import Catalog
 from gleam_common.errors import DataError
 from gleam_common.sources.listing import folder_of
 from gleam_common.sources.manifest import find_manifest, read_manifest
+from gleam_common.sources.one_part import one_part
 from gleam_common.sources.source import Source
 from gleam_common.views import View
 
@@ -46,11 +47,12 @@ def _check_sets(catalog: Catalog, manifest: Path) -> None:
             what = (row["positives"], row["split"])
             known = first.setdefault(row["set_id"], (row["query_id"], what))
             if known[1] != what:
-                raise DataError(
-                    f"{manifest}: set {row['set_id']!r} has photos of different tiles or splits",
-                    value=(known[0], row["query_id"]),
-                    fix="give each tile's photos set_ids of their own",
-                )
+                with one_part():
+                    raise DataError(
+                        f"{manifest}: set {row['set_id']!r} has photos of different tiles or splits",
+                        value=(known[0], row["query_id"]),
+                        fix="give each tile's photos set_ids of their own",
+                    )
     if not first:
         raise DataError(f"{manifest}: no photo is in a set", fix="add the column set_id: photos searched together")
 

@@ -10,12 +10,26 @@ from gleam_common.catalog import Catalog, Which
 from gleam_common.errors import DataError
 from gleam_common.images import check_picture
 from gleam_common.progress import progress
+from gleam_common.sources.one_part import all_told
 from gleam_common.sources.source import Source
 
-__all__ = ["count_problems", "picture_problems"]
+__all__ = ["count_problems", "picture_problems", "problems_of"]
 
 _THREADS = 4
 _WHICH: tuple[Which, ...] = ("gallery", "queries")
+
+
+def problems_of(source: Source, root: Path) -> tuple[Catalog | None, list[str]]:
+    """Return the catalog of a set, without what is broken, and a sentence for all that is wrong with it.
+
+    There is no catalog when the set cannot be read at all.
+    """
+    with all_told() as problems:
+        try:
+            catalog = source.read(root)
+        except DataError as error:
+            return None, [*problems, str(error)]
+    return catalog, [*problems, *count_problems(source, catalog), *picture_problems(catalog)]
 
 
 def count_problems(source: Source, catalog: Catalog) -> Iterator[str]:

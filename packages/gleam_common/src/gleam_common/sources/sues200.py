@@ -13,6 +13,7 @@ from gleam_common.errors import DataError
 from gleam_common.reverse import DISTRACTOR
 from gleam_common.sources.assemble import Row, assemble
 from gleam_common.sources.listing import folder_of, pictures, sub_folders
+from gleam_common.sources.one_part import one_part
 from gleam_common.sources.source import Count, Source
 from gleam_common.views import View
 
@@ -78,7 +79,8 @@ def _raw_pictures(root: Path) -> list[Row]:
     for folder in (name for name in sub_folders(root) if "drone" in name.lower()):
         for path in pictures(root, folder):
             place, height = path.split("/")[-3:-1]
-            rows.append(_picture(path, place, height, _split(place)))
+            with one_part():
+                rows.append(_picture(path, place, height, _split(place)))
     return rows
 
 
@@ -124,15 +126,12 @@ def _assembled(root: Path, tiles: list[Row], queries: list[Row]) -> Catalog:
     own: dict[str, list[str]] = {}
     for row in tiles:
         own.setdefault(row["place_id"], []).append(row["path"])
-    for row in queries:
-        if row["place_id"] not in own:
-            raise DataError(
-                f"SUES-200: {row['path']}: place without a satellite tile",
-                value=row["place_id"],
-                fix="unpack the satellite pictures whole",
-            )
-        row["positives"] = own[row["place_id"]]
-    return assemble("sues200", root, tiles, queries)
+    for place in sorted({row["place_id"] for row in queries} - set(own)):
+        with one_part():
+            fix = "unpack the satellite pictures whole"
+            raise DataError(f"SUES-200 at {root}: place without a satellite tile", value=place, fix=fix)
+    matched = [{**row, "positives": own[row["place_id"]]} for row in queries if row["place_id"] in own]
+    return assemble("sues200", root, tiles, matched)
 
 
 _PAPER = "Zhu et al., TCSVT 2023: 200 places, 50 pictures from each of 4 heights"

@@ -6,6 +6,7 @@ Zheng, Wei and Yang, University-1652: A Multi-view Multi-source Benchmark for Dr
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from gleam_common.catalog import Catalog
 from gleam_common.errors import DataError
 from gleam_common.reverse import DISTRACTOR
 from gleam_common.sources.assemble import Row, assemble
-from gleam_common.sources.listing import folder_of, pictures, sub_folders
+from gleam_common.sources.listing import folder_of, pictures_by_folder, sub_folders
+from gleam_common.sources.one_part import one_part
 from gleam_common.sources.source import Count, Source
 from gleam_common.views import View
 
@@ -22,6 +24,7 @@ __all__ = ["SOURCE", "WEB", "read"]
 WEB = "train_web"
 """Split of the pictures that a search in the web found for the training buildings (``train/google``): noisy."""
 
+_WEB = "train/google"
 _VIEWS = {"drone": View.UAV, "street": View.GROUND}
 # A searched folder holds the queries too, as copies: a picture is taken from the first folder that has it.
 _TILES = ("test/gallery_satellite", "test/query_satellite", "train/satellite")
@@ -46,54 +49,51 @@ def read(root: Path) -> Catalog:
     tiles = _tiles(root)
     folders = {f"train/{name}": view for name, view in _VIEWS.items()}
     folders |= {f"test/{part}_{name}": view for part in ("query", "gallery") for name, view in _VIEWS.items()}
-    queries: dict[tuple[View | str, str, str], Row] = {}
-    for folder, view in {**folders, "train/google": View.GROUND}.items():
-        for path in pictures(root, folder):
-            building, name = _of(path)
-            web = folder == "train/google"
-            row = _query(path, building, view, tiles)
-            row["split"] = WEB if web else "train" if folder[:5] == "train" else _test_split(building, asked)
-            queries.setdefault((WEB if web else view, building, name), row)
-    shown = [row for rows in tiles.values() for row in rows]
-    return assemble("university1652", root, shown, queries.values())
+    queries: dict[tuple[str, ...], Row] = {}
+    for folder, view in {**folders, _WEB: View.GROUND}.items():
+        for building, paths in pictures_by_folder(root, folder).items():
+            with one_part():
+                _check_tile(folder, building, tiles)
+                shown = [row["path"] for row in tiles[building]]
+                split = _split(folder, building, asked)
+                row: Row = {"view": view, "place_id": building, "positives": shown, "split": split}
+                for path in paths:
+                    key = ("web" if folder == _WEB else view, building, path.split("/")[-1])
+                    queries.setdefault(key, {"path": path, **row})
+    return assemble("university1652", root, [row for rows in tiles.values() for row in rows], queries.values())
 
 
 def _buildings(root: Path, name: str) -> Iterable[str]:
     return sub_folders(root / "test" / name)
 
 
-def _of(path: str) -> tuple[str, str]:
-    """Return the building and the name of a picture ``.../0839/image-01.jpeg``."""
-    building, name = path.split("/")[-2:]
-    return building, name
-
-
-def _test_split(building: str, asked: set[str]) -> str:
+def _split(folder: str, building: str, asked: set[str]) -> str:
+    if folder.startswith("train/"):
+        return WEB if folder == _WEB else "train"
     return "test" if building in asked else DISTRACTOR
 
 
 def _tiles(root: Path) -> dict[str, list[Row]]:
     """Return the tiles of each building, each once."""
-    found: dict[tuple[str, str], Row] = {}
+    tiles: dict[str, list[Row]] = defaultdict(list)
+    taken: set[tuple[str, str]] = set()
     for folder in _TILES:
-        for path in pictures(root, folder):
-            building, name = _of(path)
-            row = {"path": path, "place_id": building, "split": folder.split("/")[0]}
-            found.setdefault((building, name), row)
-    tiles: dict[str, list[Row]] = {}
-    for (building, _), row in found.items():
-        tiles.setdefault(building, []).append(row)
+        for building, paths in pictures_by_folder(root, folder).items():
+            for path in paths:
+                name = path.split("/")[-1]
+                if (building, name) not in taken:
+                    taken.add((building, name))
+                    tiles[building].append({"path": path, "place_id": building, "split": folder.split("/")[0]})
     return tiles
 
 
-def _query(path: str, building: str, view: View, tiles: dict[str, list[Row]]) -> Row:
+def _check_tile(folder: str, building: str, tiles: dict[str, list[Row]]) -> None:
     if building not in tiles:
         raise DataError(
-            f"University-1652: {path}: building without a satellite tile",
+            f"University-1652: {folder}/{building}: building without a satellite tile",
             value=building,
             fix=f"unpack {_TILES[0]} and {_TILES[2]} whole; pictures lie in a folder for each building",
         )
-    return {"path": path, "view": view, "place_id": building, "positives": [row["path"] for row in tiles[building]]}
 
 
 SOURCE = Source(

@@ -16,6 +16,7 @@ from gleam_common.catalog import Catalog
 from gleam_common.errors import DataError
 from gleam_common.sources.assemble import Row, assemble
 from gleam_common.sources.listing import folder_of, numbered_lines, posix
+from gleam_common.sources.one_part import one_part
 from gleam_common.sources.source import Count, Source
 from gleam_common.views import View
 
@@ -46,9 +47,10 @@ def read(root: Path) -> Catalog:
     tiles: list[Row] = []
     queries: list[Row] = []
     for city in cities:
-        own = {row["path"].split("/")[-1].rpartition(".")[0]: row for row in _tiles(root, folder, city)}
-        tiles += own.values()
-        queries += _panoramas(root, folder, city, own)
+        with one_part():
+            own = _tiles(root, folder, city)
+            tiles += own.values()
+            queries += _panoramas(root, folder, city, own)
     return assemble("vigor", root, tiles, queries)
 
 
@@ -80,22 +82,29 @@ def _files(root: Path, raw: str, sample4geo: str, holds: str) -> _Files:
     return _Files(name, {one.rpartition(".")[0]: one for one in found if not one.startswith(".")})
 
 
-def _tiles(root: Path, folder: str, city: str) -> list[Row]:
+def _tiles(root: Path, folder: str, city: str) -> dict[str, Row]:
+    """Return the tiles of a city by their names without ends."""
     files = _files(root, f"{city}/satellite", f"satellite/{city}", "tiles")
-    rows = []
+    rows = {}
     for where, line in numbered_lines(root / folder / city / "satellite_list.txt"):
-        stem = posix(line).rpartition(".")[0]
-        try:
-            kind, lat, lon = stem.split("_")
-            place = _place(lat, lon)
-            if kind != "satellite":
-                raise ValueError(kind)
-        except ValueError:
-            raise DataError(f"{where}: no tile of VIGOR", value=line[:80], allowed="satellite_LAT_LON.png") from None
-        row = {"path": files.path(posix(line)), "place_id": f"{city}/{stem}", "area": city}
-        searched = {"split_vigor_same": ["train", "test"], "split_vigor_cross": [CITIES[city]]}
-        rows.append({**row, **place, **_extent(**place), **searched})
+        with one_part():
+            name = posix(line)
+            rows[name.rpartition(".")[0]] = _tile(where, name, city, files)
     return rows
+
+
+def _tile(where: str, name: str, city: str, files: _Files) -> Row:
+    stem = name.rpartition(".")[0]
+    try:
+        kind, lat, lon = stem.split("_")
+        place = _place(lat, lon)
+        if kind != "satellite":
+            raise ValueError(kind)
+    except ValueError:
+        raise DataError(f"{where}: no tile of VIGOR", value=name[:80], allowed="satellite_LAT_LON.png") from None
+    row = {"path": files.path(name), "place_id": f"{city}/{stem}", "area": city}
+    searched = {"split_vigor_same": ["train", "test"], "split_vigor_cross": [CITIES[city]]}
+    return {**row, **place, **_extent(**place), **searched}
 
 
 def _place(lat: str, lon: str) -> dict[str, float]:
@@ -120,13 +129,14 @@ def _panoramas(root: Path, folder: str, city: str, tiles: dict[str, Row]) -> Ite
         path = root / folder / city / f"{name}{_SPLITS[folder]}.txt"
         column = "split_vigor_same" if split else "split_vigor_cross"
         for where, line in numbered_lines(path):
-            row = _panorama(where, line, city, tiles, files)
-            known = rows.setdefault(row["path"], row)
-            if known["positives"] != row["positives"]:
-                raise DataError(f"{where}: another list gives the panorama another tile", value=row["path"])
-            if column in known:
-                raise DataError(f"{where}: the panorama was listed before", value=row["path"], fix=_AGAIN)
-            known[column] = split or CITIES[city]
+            with one_part():
+                row = _panorama(where, line, city, tiles, files)
+                known = rows.setdefault(row["path"], row)
+                if known["positives"] != row["positives"]:
+                    raise DataError(f"{where}: another list gives the panorama another tile", value=row["path"])
+                if column in known:
+                    raise DataError(f"{where}: the panorama was listed before", value=row["path"], fix=_AGAIN)
+                known[column] = split or CITIES[city]
     return [{**row, "split": row.get("split_vigor_same")} for row in rows.values()]
 
 
