@@ -50,7 +50,7 @@ train-x: $(STAMP) ## Train GLEAM-X: benchmark, base (both kept), LoRA, calibrati
 	@$(BIN)/gleam-x evaluate $(XOUT) --matcher $(MATCHER)
 
 test: $(STAMP) ## The fast tests
-	@$(BIN)/pytest -q
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadfile
 
 soak: $(STAMP) ## Long studies of kills and the like; stopped, they go on (SMALL=1: two runs each)
 	@for study in tests/soak/*.py; do echo "$$study"; $(BIN)/python $$study || exit 1; done

@@ -37,7 +37,7 @@ def lively() -> Any:
     with torch.no_grad():
         for name, value in model.named_parameters():
             if value.ndim > 1 and "embed" not in name:
-                value.mul_(6.0)
+                value.mul_(10.0)
     return model
 
 
