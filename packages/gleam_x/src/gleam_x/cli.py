@@ -12,6 +12,10 @@ COMMANDS: dict[str, Command] = {
     "annotate": ("gleam_x.teachers.command:annotate_command", "let teachers explain pairs of a catalog"),
     "base": ("gleam_x.base.command:base_command", "train the small model that stands in for one from the hub"),
     "benchmark": ("gleam_x.benchmark.command:benchmark_command", "make and verify the bilingual benchmark"),
+    "compare": (
+        "gleam_x.evaluation.compare_command:compare_command",
+        "two evaluated runs, number by number",
+    ),
     "evaluate": ("gleam_x.evaluate_command:evaluate_command", "a trained model on the benchmark, with intervals"),
     "review": ("gleam_x.review.command:review_command", "people look at the benchmark: serve, agreement, apply ..."),
     "train": ("gleam_x.train_command:train_command", "fine-tune a base model with LoRA or QLoRA on the benchmark"),

@@ -48,7 +48,8 @@ class BaseConfig:
     Attributes:
         seed: of weights and draws.
         size: of the language model and tower: a preset of ``architecture.PRESETS``.
-        max_pixels: of a picture.
+        max_pixels: of a picture; a little over the least at which photos of 342 x 256 have four rows of tokens. Below,
+            they have three, and panoramas of 512 x 256 two.
         merges: of the tokenizer.
         draws: of pairs over the train places.
         tower_steps: batches of the tower on each process.
@@ -72,7 +73,7 @@ class BaseConfig:
 
     seed: int = 1
     size: str = "small"
-    max_pixels: int = 112 * 112
+    max_pixels: int = 16_800
     merges: int = 1600
     draws: int = 6
     tower_steps: int = 1300
