@@ -115,3 +115,23 @@ def test_no_foreign_host_and_no_path_of_a_machine_in_the_repository() -> None:
         foreign = {found.lower() for found in host.findall(text)} - HOSTS
         assert not foreign, f"{name}: {foreign}"
         assert not machine.search(text), name
+
+
+def test_help_shows_options_as_they_are_typed(capsys) -> None:
+    from gleam_common.commands import run_function
+
+    def weigh(load: Path, right_scale: int = 2) -> None:
+        """Weigh things.
+
+        Args:
+            load: what lies there.
+            right_scale: what lies here.
+        """
+
+    with pytest.raises(SystemExit) as stopped:
+        run_function(weigh, "weigh", ["--help"], first="load")
+    told = capsys.readouterr().out
+    assert stopped.value.code == 0
+    assert "usage: weigh LOAD [--right-scale RIGHT_SCALE]" in told
+    assert "  LOAD                  what lies there. (required, type: Path)" in told
+    assert "_scale" not in told

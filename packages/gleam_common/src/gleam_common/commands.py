@@ -6,7 +6,9 @@ and PyTorch take seconds to import and ``--help`` must not.
 
 from __future__ import annotations
 
+import re
 import sys
+from argparse import HelpFormatter
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import version
@@ -68,13 +70,18 @@ def run_function(function: Any, program: str, arguments: Sequence[str], first: s
     """
     from jsonargparse import ArgumentError, ArgumentParser
 
-    parser = ArgumentParser(prog=program, exit_on_error=False)
+    class Parser(ArgumentParser):
+        def format_help(self, formatter: HelpFormatter | None = None) -> str:
+            return _as_typed(super().format_help(formatter), named_first)
+
+    named_first = (first,) if isinstance(first, str) else first
+    parser = Parser(prog=program, exit_on_error=False)
     parser.add_function_arguments(function)
     flags = [
         name for name, parameter in signature(function).parameters.items() if parameter.annotation in (bool, "bool")
     ]
     try:
-        options = parser.parse_args(_spelled_out(arguments, flags, (first,) if isinstance(first, str) else first))
+        options = parser.parse_args(_spelled_out(arguments, flags, named_first))
     except (ArgumentError, TypeError, ValueError) as error:
         raise ConfigError(_one_line(error), fix=f"see `{program} --help`") from error
     values = parser.instantiate(options).as_dict()
@@ -107,6 +114,15 @@ def _spelled_out(arguments: Sequence[str], flags: Sequence[str], first: tuple[st
         f"{word}=true" if word[2:] in flags and next_word not in ("true", "false") else word
         for word, next_word in zip(named, following, strict=True)
     ]
+
+
+def _as_typed(told: str, first: tuple[str, ...]) -> str:
+    """Return jsonargparse's help in the words that people type: first words bare, dashes, and types by their names."""
+    for name in filter(None, first):
+        told = re.sub(rf"  --{name} {name.upper()}", f"  {name.upper()}" + " " * (len(name) + 3), told)
+        told = re.sub(rf"\[?--{name} {name.upper()}\]?", name.upper(), told)
+    told = re.sub(r"--[a-z_]+", lambda option: option.group().replace("_", "-"), told)
+    return re.sub(r"<class\s+'(?:\w+\.)*(\w+)'>", r"\1", told)
 
 
 def _underscored(option: str) -> str:
