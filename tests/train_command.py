@@ -18,7 +18,7 @@ def environment() -> dict[str, str]:
 
 def train(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(*words), cwd=folder, env=environment(), capture_output=True, text=True, check=False, timeout=280
+        command(*words), cwd=folder, env=environment(), capture_output=True, text=True, check=False, timeout=600
     )
 
 

@@ -30,6 +30,7 @@ def long_phase(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.timeout(900)  # three runs that each import Lightning and DeepSpeed in two processes
 def test_a_killed_run_goes_on_as_if_it_had_not_been(long_phase: Path) -> None:
     """Every process is killed after the first epoch; the run that goes on ends with the same bytes."""
     folder = PhaseFolder(run=long_phase / "run", name="only")

@@ -12,7 +12,7 @@ from gleam_common.recipes import AboutConfig
 from gleam_common.synthcity.world import WorldConfig
 from gleam_common.views import View, parse_view
 
-from gleam_c.strategy import TrainerConfig
+from gleam_c.trainer_config import TrainerConfig
 
 __all__ = ["LossConfig", "OptimizerConfig", "PhaseConfig", "Recipe"]
 

@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, cast
 
@@ -16,68 +15,9 @@ from lightning.pytorch.strategies import DDPStrategy, DeepSpeedStrategy, SingleD
 from torch import Tensor, nn
 from typing_extensions import override
 
-__all__ = ["STRATEGIES", "CpuDeepSpeedStrategy", "TrainerConfig", "create_strategy", "full_state_dict"]
+from gleam_c.trainer_config import TrainerConfig
 
-STRATEGIES = ("deepspeed", "ddp", "single")
-PRECISIONS = ("32-true", "bf16-mixed", "bf16-true", "16-mixed")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainerConfig:
-    """Where and how a recipe runs; the overlays in ``configs/trainer`` change single fields.
-
-    Args:
-        strategy: ``deepspeed`` (ZeRO), ``ddp`` or ``single`` (one process).
-        zero_stage: ZeRO stage of ``deepspeed``: 0, 1, 2 or 3.
-        accelerator: ``auto`` (GPUs when there are any), ``cpu`` or ``gpu``.
-        devices: processes on this machine, one GPU or some CPU cores each; 0 takes every GPU, or two CPU processes.
-        threads: CPU threads of a process; 0 shares the cores among the processes.
-        precision: Lightning's name: ``32-true``, ``bf16-mixed``, ``bf16-true``, ``16-mixed``.
-        gradient_clip: largest norm of the gradient; 0 leaves it.
-        fast_dev_steps: stop each phase after so many steps (a test of the plumbing); 0 trains in full.
-    """
-
-    strategy: str = "deepspeed"
-    zero_stage: int = 1
-    accelerator: str = "auto"
-    devices: int = 0
-    threads: int = 0
-    precision: str = "32-true"
-    gradient_clip: float = 1.0
-    fast_dev_steps: int = 0
-
-    def __post_init__(self) -> None:
-        if self.strategy not in STRATEGIES:
-            raise ConfigError("unknown strategy", value=self.strategy, allowed=STRATEGIES)
-        if self.zero_stage not in (0, 1, 2, 3):
-            raise ConfigError("unknown ZeRO stage", value=self.zero_stage, allowed="0, 1, 2, 3")
-        if self.accelerator not in ("auto", "cpu", "gpu"):
-            raise ConfigError("unknown accelerator", value=self.accelerator, allowed="auto, cpu, gpu")
-        for name in ("devices", "threads", "fast_dev_steps", "gradient_clip"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"trainer.{name}", value=getattr(self, name), allowed="0 or more")
-        if self.precision not in PRECISIONS:
-            raise ConfigError("unknown precision", value=self.precision, allowed=PRECISIONS)
-        if self.accelerator == "gpu" and not torch.cuda.is_available():
-            raise ConfigError("no GPU is visible on this machine", fix="use `--trainer.accelerator auto` or `cpu`")
-
-    @property
-    def on_gpu(self) -> bool:
-        """Whether this configuration runs on GPUs here."""
-        return self.accelerator != "cpu" and torch.cuda.is_available()
-
-    @property
-    def processes(self) -> int:
-        """Processes on this machine."""
-        if self.strategy == "single":
-            return 1
-        return self.devices or (torch.cuda.device_count() if self.on_gpu else 2)
-
-    @property
-    def threads_per_process(self) -> int:
-        """CPU threads of each process."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return self.threads or max(1, cores // self.processes)
+__all__ = ["CpuDeepSpeedStrategy", "create_strategy", "full_state_dict"]
 
 
 class CpuDeepSpeedStrategy(DeepSpeedStrategy):
