@@ -1,8 +1,7 @@
-"""A catalog looked at closely: every picture opened, places in two splits, counts as a table."""
+"""A catalog looked at closely: every picture opened, places in two splits."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +11,7 @@ from gleam_common.errors import DataError
 from gleam_common.images import open_image
 from gleam_common.progress import progress
 
-__all__ = ["audit", "count_table", "places_in_two_splits"]
+__all__ = ["audit", "places_in_two_splits"]
 
 _THREADS = 4
 _WHICH: tuple[Which, ...] = ("gallery", "queries")
@@ -52,27 +51,3 @@ def _problem(path: Path) -> str | None:
     except DataError as error:
         return str(error)
     return None
-
-
-def count_table(catalog: Catalog, column: str) -> str:
-    """Return counts of pictures as text: a row for each view, a column for each value of ``column``."""
-    counts = Counter(_pairs(catalog, column))
-    views, values = (list(dict.fromkeys(pair[side] for pair in counts)) for side in (0, 1))
-    rows = [[f"view \\ {column}", *values, "all"]]
-    for view in views:
-        numbers = [counts[view, value] for value in values]
-        rows.append([view, *map(str, numbers), str(sum(numbers))])
-    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-    lines = (zip(row, widths, strict=True) for row in rows)
-    return "\n".join(
-        "  ".join(f"{cell:{'>' if index else '<'}{width}}" for index, (cell, width) in enumerate(line))
-        for line in lines
-    )
-
-
-def _pairs(catalog: Catalog, column: str) -> Iterator[tuple[str, str]]:
-    """Yield (view, value of ``column``) of each picture."""
-    for table in (catalog.gallery, catalog.queries):
-        if column in table.column_names:
-            for row in table.select(["view", column]).to_pylist():
-                yield row["view"], row[column] or "(none)"

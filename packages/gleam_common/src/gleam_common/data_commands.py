@@ -103,26 +103,19 @@ def check(folder: Path, root: Path | None = None) -> None:
     print(f"{folder}: {len(catalog.gallery)} tiles and {len(catalog.queries)} queries are in order")
 
 
-def stats(folder: Path, as_json: bool = False) -> None:
-    """Count a catalog: pictures by view, split, area and city.
+def stats(folder: Path, root: Path | None = None, as_json: bool = False) -> None:
+    """Count a catalog: pictures by view, split, protocol and area, places, ground covered, sizes, missing files.
 
     Args:
         folder: holds gallery.parquet and queries.parquet.
+        root: what picture paths are relative to; the folder itself if not given.
         as_json: print JSON instead of tables.
     """
     from gleam_common.catalog import Catalog
-    from gleam_common.catalog_audit import count_table
+    from gleam_common.catalog_statistics import described, statistics_text
 
-    catalog = Catalog.read(folder)
-    if as_json:
-        print(json.dumps(catalog.statistics(), indent=2, ensure_ascii=False))
-        return
-    for column in ("split", "area", "city"):
-        if column in catalog.queries.column_names and catalog.queries[column].null_count < len(catalog.queries):
-            print(count_table(catalog, column), end="\n\n")
-    summary = catalog.statistics()
-    print(f"{summary['places']} places; {summary['positives_per_query']:.2f} positives and ", end="")
-    print(f"{summary['semi_positives_per_query']:.2f} semi-positives for each query")
+    catalog = Catalog.read(folder, root)
+    print(json.dumps(described(catalog), indent=2, ensure_ascii=False) if as_json else statistics_text(catalog))
 
 
 def synth_command(arguments: Sequence[str]) -> None:
@@ -141,5 +134,5 @@ def check_command(arguments: Sequence[str]) -> None:
 
 
 def stats_command(arguments: Sequence[str]) -> None:
-    """``gleam-data stats DIR [--as-json]``."""
+    """``gleam-data stats DIR [--root DIR] [--as-json]``."""
     run_function(stats, "gleam-data stats", arguments, first="folder")

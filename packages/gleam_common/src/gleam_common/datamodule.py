@@ -32,6 +32,7 @@ class DataConfig:
         root: folder that picture paths are relative to; the catalog's own where none is given.
         views: views of the queries to train with; empty takes all there are.
         split: split of the queries to train with.
+        protocol: the split stands in ``split_<protocol>``; in ``split`` when this is empty.
         batch_size: pairs on one process; the global batch is this times the number of processes.
         workers: loader processes; 0 loads in the training process.
         side: side of the tiles in pixels; other views follow (:func:`~gleam_common.transforms.view_sizes`).
@@ -50,6 +51,7 @@ class DataConfig:
     root: str | None = None
     views: tuple[str, ...] = ()
     split: str | None = "train"
+    protocol: str = ""
     batch_size: int = 32
     workers: int = 0
     side: int = 96
@@ -125,8 +127,10 @@ class PairDataModule(lightning.LightningDataModule):
         Raises:
             DataError: the catalog is missing or broken, or has no such query.
         """
-        everything = Catalog.read(self.config.catalog, self.config.root)
-        return everything.select(split=self.config.split, views=self.config.views or None, gallery="positives")
+        config = self.config
+        everything = Catalog.read(config.catalog, config.root)
+        protocol = config.protocol or None
+        return everything.select(config.split, config.views or None, gallery="positives", protocol=protocol)
 
     @cached_property
     def pairs(self) -> Pairs:

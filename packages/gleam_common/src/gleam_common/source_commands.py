@@ -1,14 +1,16 @@
-"""The functions behind ``gleam-data import`` and ``gleam-data check NAME ROOT``: public sets on disk."""
+"""The functions behind ``gleam-data import``, ``join`` and ``check NAME ROOT``: public sets on disk."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 
 from gleam_common.commands import run_function
 from gleam_common.errors import DataError
 
-__all__ = ["check_set", "import_command", "import_set"]
+__all__ = ["check_set", "import_command", "import_set", "join", "join_command"]
 
 _SHOWN = 20
 
@@ -64,6 +66,30 @@ def check_set(name: str, root: Path) -> None:
         fix = f"download or unpack again what is missing; it should hold: {source.layout}"
         raise DataError(f"{source.title} at {root}: problems found", value=len(problems), fix=fix)
     print(f"{source.title}: {len(catalog.gallery):,} tiles and {len(catalog.queries):,} queries are in order")
+
+
+def join(catalogs: Sequence[str], out: Path) -> None:
+    """Join catalogs: `gleam-data join CATALOG=ROOT CATALOG=ROOT ... --out JOINT`, to train on several sets.
+
+    Args:
+        catalogs: folders of catalogs, each with = and the folder of its pictures where that is another one.
+        out: folder that gallery.parquet and queries.parquet are written to.
+    """
+    from gleam_common.catalog import Catalog
+    from gleam_common.catalog_join import join_catalogs
+
+    parts = [one.partition("=") for one in catalogs]
+    joint = join_catalogs([Catalog.read(folder, root or None) for folder, _, root in parts])
+    joint.write(out)
+    print(f"{len(joint.gallery):,} tiles, {len(joint.queries):,} queries of {', '.join(map(str, joint.views))}")
+    print(f"catalog: {out}  (its pictures: --root {joint.root})")
+
+
+def join_command(arguments: Sequence[str]) -> None:
+    """``gleam-data join CATALOG=ROOT CATALOG=ROOT ... --out JOINT``."""
+    parts = list(takewhile(lambda word: not word.startswith("-"), arguments))
+    named = ["--catalogs", json.dumps(parts)] if parts else []
+    run_function(join, "gleam-data join", [*named, *arguments[len(parts) :]])
 
 
 def import_command(arguments: Sequence[str]) -> None:
