@@ -1,0 +1,225 @@
+"""Gallery: tiles that photos are looked for in. Opened from a folder, searched by embeddings.
+
+Axes: Q queries, D dimensions, K hits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from gleam_common.errors import ConfigError, DataError, ModelError
+from gleam_common.views import View, parse_view
+
+from gleam_c.gallery.folder import TILES_FILE, Description, GalleryFolder, Segment
+from gleam_c.search.area import Area
+from gleam_c.search.exact import Best, merge, search_rows
+from gleam_c.search.place_index import Candidates, PlaceIndex
+
+__all__ = ["Gallery", "Hits"]
+
+_KEPT = ("gallery_id", "lat", "lon")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hits:
+    """The tiles found for one query, best first.
+
+    Attributes:
+        rows: (K,) of the gallery.
+        gallery_ids: of the tiles.
+        lat: (K,) of their centres, degrees; NaN in a gallery without a place on the globe.
+        lon: likewise.
+        scores: (K,) float32, cosine similarity.
+        matrices: which matrix matched best, such as ``whole-015``: the window and heading of the tile.
+    """
+
+    rows: npt.NDArray[np.int64]
+    gallery_ids: tuple[str, ...]
+    lat: npt.NDArray[np.float64]
+    lon: npt.NDArray[np.float64]
+    scores: npt.NDArray[np.float32]
+    matrices: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class Gallery:
+    """An opened gallery; embeddings stay on the disk and are read through memory maps.
+
+    Args:
+        folder: from :meth:`GalleryFolder.read`.
+        threads: that search; 0 takes all cores.
+    """
+
+    def __init__(self, folder: GalleryFolder, threads: int = 0) -> None:
+        self.folder = folder
+        self._threads = threads
+        counts = [segment.tiles for segment in folder.segments]
+        self._starts = np.cumsum([0, *counts])
+
+    @classmethod
+    def open(cls, folder: str | Path, threads: int = 0) -> Gallery:
+        """Open a gallery folder.
+
+        Raises:
+            ArtifactError: not a finished gallery, or one that was changed.
+        """
+        return cls(GalleryFolder.read(folder), threads)
+
+    @property
+    def description(self) -> Description:
+        """What ``gallery.json`` says."""
+        return self.folder.description
+
+    def __len__(self) -> int:
+        return self.description.tiles
+
+    @cached_property
+    def _places(self) -> pa.Table:
+        tables = [pq.read_table(segment.folder / TILES_FILE, columns=list(_KEPT)) for segment in self.folder.segments]
+        return pa.concat_tables(tables).combine_chunks()
+
+    @cached_property
+    def _latlon(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        lat, lon = (self._places[name].to_numpy().astype(np.float64) for name in ("lat", "lon"))
+        return lat, lon
+
+    @cached_property
+    def _index(self) -> PlaceIndex:
+        if self._places["lat"].null_count:
+            raise DataError(
+                "this gallery has no place on the globe, so that it cannot be searched by coordinates",
+                value=str(self.folder.folder),
+                fix="leave the area out, or build it from a source with a CRS",
+            )
+        return PlaceIndex(*self._latlon)
+
+    def candidates(self, area: Area) -> Candidates:
+        """Return the rows of the tiles whose centres lie in an area.
+
+        Raises:
+            DataError: none does, or the gallery has no place on the globe.
+        """
+        return self._index.rows_in(area)
+
+    def search(
+        self,
+        queries_QD: npt.NDArray[np.float32],
+        k: int = 10,
+        *,
+        view: View | str,
+        area: Area | None = None,
+    ) -> list[Hits]:
+        """Return the best tiles for each query, exactly.
+
+        Args:
+            queries_QD: embeddings of the gallery's model, of length 1; one query may be given as (D,).
+            k: how many tiles; fewer are returned when fewer lie in the area.
+            view: of the queries: it decides which windows and headings of the tiles they are compared with.
+            area: confines the search.
+
+        Raises:
+            ConfigError: ``k`` below 1, or a view that the gallery was not built for.
+            DataError: no tile lies in the area.
+            ModelError: queries of another dimension, or not of length 1.
+        """
+        if k < 1:
+            raise ConfigError("how many tiles to find", value=k, allowed="1 or more")
+        names = self.matrices_for(view)
+        queries_QD = self._checked(queries_QD)
+        found = None if area is None else self.candidates(area)
+        best = merge(self._parts(names, queries_QD, k, found), k, len(queries_QD))
+        return [self._hits(best, query, names) for query in range(len(queries_QD))]
+
+    def matrices_for(self, view: View | str) -> list[str]:
+        """Return the names of the matrices that queries of a view are compared with.
+
+        Raises:
+            ConfigError: unknown view, or one that the gallery was not built for.
+        """
+        views = self.description.views
+        if str(parse_view(str(view))) not in views:
+            raise ConfigError(
+                "the gallery was not built for photos of this view",
+                value=str(view),
+                allowed=list(views),
+                fix="build it with --views",
+            )
+        return views[str(view)]
+
+    def _parts(
+        self, names: Sequence[str], queries_QD: npt.NDArray[np.float32], k: int, found: Candidates | None
+    ) -> list[Best]:
+        parts = []
+        for segment, start in zip(self.folder.segments, self._starts.tolist(), strict=False):
+            inside = None if found is None else _of_segment(found, start, segment)
+            if inside is not None and not len(inside.rows):
+                continue
+            matrices = [segment.matrix(name) for name in names]
+            runs, rows = (None, None) if inside is None else (inside.runs, inside.rows)
+            best = search_rows(matrices, queries_QD, k, runs, rows, self._threads)
+            parts.append(Best(rows=best.rows + start, scores=best.scores, matrices=best.matrices))
+        return parts
+
+    def _checked(self, queries_QD: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        queries_QD = np.atleast_2d(np.asarray(queries_QD, dtype=np.float32))
+        if queries_QD.ndim != 2 or queries_QD.shape[1] != self.description.dimension:
+            raise ModelError(
+                "the queries' embeddings have another dimension than the gallery's",
+                value=queries_QD.shape,
+                allowed=f"(queries, {self.description.dimension})",
+                fix=f"embed them with model {self.description.model['name']}",
+            )
+        length_Q = np.linalg.norm(queries_QD, axis=1)
+        if not np.allclose(length_Q, 1.0, atol=1e-2):
+            raise ModelError(
+                "a query's embedding is not of length 1", value=float(length_Q[np.abs(length_Q - 1).argmax()])
+            )
+        return queries_QD
+
+    def _hits(self, best: Best, query: int, names: Sequence[str]) -> Hits:
+        rows = best.rows[query]
+        lat, lon = self._latlon
+        return Hits(
+            rows=rows,
+            gallery_ids=tuple(self._places["gallery_id"].take(pa.array(rows)).to_pylist()),
+            lat=lat[rows],
+            lon=lon[rows],
+            scores=best.scores[query],
+            matrices=tuple(names[number] for number in best.matrices[query].tolist()),
+        )
+
+    def tile(self, row: int) -> dict[str, Any]:
+        """Return all columns of ``tiles.parquet`` for one row of the gallery."""
+        number = int(np.searchsorted(self._starts, row, side="right")) - 1
+        table = self._tables[number]
+        return dict(table.slice(row - int(self._starts[number]), 1).to_pylist()[0])
+
+    @cached_property
+    def _tables(self) -> list[pa.Table]:
+        return [segment.read_tiles() for segment in self.folder.segments]
+
+    def thumbnail(self, row: int) -> bytes:
+        """Return the JPEG of a tile."""
+        number = int(np.searchsorted(self._starts, row, side="right")) - 1
+        tile = self.tile(row)
+        return self.folder.segments[number].thumbnail(tile["thumbnail_offset"], tile["thumbnail_bytes"])
+
+
+def _of_segment(found: Candidates, start: int, segment: Segment) -> Candidates:
+    """Return the candidates of one segment, counted from its first row."""
+    stop = start + segment.tiles
+    rows = found.rows[np.searchsorted(found.rows, start) : np.searchsorted(found.rows, stop)] - start
+    runs = tuple(
+        (max(begin, start) - start, min(end, stop) - start) for begin, end in found.runs if begin < stop and end > start
+    )
+    return Candidates(rows=rows, runs=runs)

@@ -1,0 +1,1 @@
+"""Searching a gallery: where (areas, an index of places), and what (exact scores, engines)."""
