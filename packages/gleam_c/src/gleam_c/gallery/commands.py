@@ -1,4 +1,4 @@
-"""``gleam-c gallery build | add | info | verify``: their signatures are the options, their docstrings the help.
+"""``gleam-c gallery build | add | index | info | verify``: their signatures are the options, their docstrings the help.
 
 What embeds and reads is imported where it is used, so that ``--help`` does not wait for it; not under TYPE_CHECKING
 either, where jsonargparse would look for types.
@@ -14,7 +14,7 @@ from typing import Any
 from gleam_common.commands import run_group
 from gleam_common.errors import ConfigError
 
-__all__ = ["add", "build", "gallery_command", "info", "verify"]
+__all__ = ["add", "build", "gallery_command", "index", "info", "verify"]
 
 ABOUT = "Galleries of satellite tiles: a map of your own, cut, embedded and kept, so that photos are found in it."
 
@@ -31,6 +31,7 @@ def build(
     gsd_m: float | None = None,
     zoom: int | None = None,
     name: str | None = None,
+    engine: str = "exact",
     device: str = "auto",
     overwrite: bool = False,
 ) -> None:
@@ -50,13 +51,18 @@ def build(
         gsd_m: metres of a pixel, with --crs local.
         zoom: of XYZ tiles; by default all as they are, or the deepest when they are cut.
         name: first part of the tiles' ids; by default the source's name.
+        engine: that searches it: exact (the folder alone, good to millions of tiles); lance or qdrant, in the gallery's
+            folder or as lance:///FOLDER, qdrant:///FOLDER, qdrant+http://HOST:PORT (key: $QDRANT_API_KEY).
         device: cpu, cuda, cuda:N, or auto (a GPU when there is one).
         overwrite: replace a gallery in OUT that was made otherwise.
     """
     from gleam_c.evaluate_command import chosen_device
     from gleam_c.gallery.build import build_gallery
+    from gleam_c.gallery.indexing import index_gallery
     from gleam_c.gallery.sources.source import CutOptions
+    from gleam_c.search.engine import check_engine
 
+    check_engine(engine)
     options = CutOptions(
         widths_m=_widths(widths_m), overlap=overlap, min_covered=min_covered, crs=crs, gsd_m=gsd_m, zoom=zoom
     )
@@ -70,6 +76,8 @@ def build(
         device=chosen_device(device),
         overwrite=overwrite,
     )
+    if engine != result.gallery.description.engine:
+        index_gallery(out, engine)
     _say(out, result.gallery.description.tiles, result.added, result.there)
 
 
@@ -101,11 +109,27 @@ def add(
     """
     from gleam_c.evaluate_command import chosen_device
     from gleam_c.gallery.build import add_tiles
+    from gleam_c.gallery.indexing import index_gallery
     from gleam_c.gallery.sources.source import CutOptions
 
     options = CutOptions(widths_m=_widths(widths_m), overlap=overlap, min_covered=min_covered, crs=crs, zoom=zoom)
     result = add_tiles(gallery, source, model, options=options, name=name, device=chosen_device(device))
+    if result.added:
+        index_gallery(gallery, result.gallery.description.engine)
     _say(gallery, result.gallery.description.tiles, result.added, result.there)
+
+
+def index(gallery: Path, engine: str) -> None:
+    """Fill an engine with a gallery's embeddings; from then on it proposes the tiles that are then scored exactly.
+
+    Args:
+        gallery: folder of the gallery.
+        engine: lance, qdrant or a URL, as for `build`; exact goes back to the folder alone.
+    """
+    from gleam_c.gallery.indexing import index_gallery
+
+    indexed = index_gallery(gallery, engine)
+    print(f"gallery: {gallery}  ({indexed.description.tiles} tiles; searched by {engine})")
 
 
 def info(gallery: Path, as_json: bool = False) -> None:
@@ -171,6 +195,7 @@ def gallery_command(words: Sequence[str]) -> None:
         {
             "build": (build, "source", "cut a map into tiles, embed and keep them"),
             "add": (add, "gallery", "add the tiles of another source"),
+            "index": (index, "gallery", "have it searched by LanceDB or Qdrant"),
             "info": (info, "gallery", "say what a gallery holds"),
             "verify": (verify, "gallery", "compare every byte with its hash"),
         },

@@ -74,7 +74,7 @@ class Description:
         std: of RGB in [0, 1].
         views: names of the matrices that serve queries of each view; the best one counts.
         matrices: ``window`` and ``up_deg`` (None: north-up) of each matrix.
-        engine: what searches it; ``exact`` for this folder.
+        engine: what searches it: a URL of :data:`gleam_c.search.engine.ENGINES`; ``exact`` is this folder alone.
         manifest_sha256: of the gallery's own manifest.
         segments: in the order that they were added.
     """
@@ -96,6 +96,11 @@ class Description:
     def tiles(self) -> int:
         """Tiles of all segments."""
         return sum(segment.tiles for segment in self.segments)
+
+    @property
+    def engine_name(self) -> str:
+        """What this gallery is called among others in an engine."""
+        return f"gleam-{self.manifest_sha256[:12]}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,17 +15,21 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-from gleam_common.errors import ConfigError, DataError, ModelError
+from gleam_common.errors import ArtifactError, ConfigError, DataError, ModelError
 from gleam_common.views import View, parse_view
 
 from gleam_c.gallery.folder import TILES_FILE, Description, GalleryFolder, Segment
-from gleam_c.search.area import Area
+from gleam_c.search.approximate import RecallWatch, over_fetched, score_proposals
+from gleam_c.search.area import Area, bounds_of
+from gleam_c.search.engine import EXACT, Engine, check_engine, open_engine
 from gleam_c.search.exact import Best, merge, search_rows
 from gleam_c.search.place_index import Candidates, PlaceIndex
 
 __all__ = ["Gallery", "Hits"]
 
 _KEPT = ("gallery_id", "lat", "lon")
+EXACT_UP_TO = 100_000
+"""Candidates up to which exact search is as fast as an engine, and loses nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,22 +62,48 @@ class Gallery:
     Args:
         folder: from :meth:`GalleryFolder.read`.
         threads: that search; 0 takes all cores.
+        engine: URL of the engine that proposes tiles; the gallery's own by default.
+        exact_up_to: candidates up to which the folder is searched exactly whatever the engine.
+
+    Raises:
+        ConfigError: unknown engine, or its package is not installed.
+        ArtifactError: the engine does not hold this gallery.
     """
 
-    def __init__(self, folder: GalleryFolder, threads: int = 0) -> None:
+    def __init__(
+        self, folder: GalleryFolder, threads: int = 0, engine: str | None = None, exact_up_to: int = EXACT_UP_TO
+    ) -> None:
         self.folder = folder
-        self._threads = threads
+        self._threads, self._exact_up_to, self.watch = threads, exact_up_to, RecallWatch()
+        self._engine = self._opened(check_engine(engine or folder.description.engine))
         counts = [segment.tiles for segment in folder.segments]
         self._starts = np.cumsum([0, *counts])
 
     @classmethod
-    def open(cls, folder: str | Path, threads: int = 0) -> Gallery:
-        """Open a gallery folder.
+    def open(
+        cls, folder: str | Path, threads: int = 0, engine: str | None = None, exact_up_to: int = EXACT_UP_TO
+    ) -> Gallery:
+        """Open a gallery folder; see the class.
 
         Raises:
-            ArtifactError: not a finished gallery, or one that was changed.
+            ArtifactError: not a finished gallery, one that was changed, or one that its engine does not hold.
+            ConfigError: unknown engine, or its package is not installed.
         """
-        return cls(GalleryFolder.read(folder), threads)
+        return cls(GalleryFolder.read(folder), threads, engine, exact_up_to)
+
+    def _opened(self, url: str) -> Engine | None:
+        if url == EXACT:
+            return None
+        description = self.description
+        engine = open_engine(url, self.folder.folder, description.engine_name, description.dimension)
+        for matrix in description.matrices:
+            if (held := engine.count(matrix)) != description.tiles:
+                raise ArtifactError(
+                    f"the engine {url} does not hold this gallery",
+                    value=f"{held} of {description.tiles} rows of {matrix}",
+                    fix=f"run `gleam-c gallery index {self.folder.folder} --engine {url}`",
+                )
+        return engine
 
     @property
     def description(self) -> Description:
@@ -119,7 +149,10 @@ class Gallery:
         view: View | str,
         area: Area | None = None,
     ) -> list[Hits]:
-        """Return the best tiles for each query, exactly.
+        """Return the best tiles for each query: exactly from the folder, or among those that the engine proposes.
+
+        An engine is asked only where more tiles than ``exact_up_to`` come into question; its proposals are scored
+        exactly, every 20th query is searched exactly as well, and a low recall is warned of.
 
         Args:
             queries_QD: embeddings of the gallery's model, of length 1; one query may be given as (D,).
@@ -137,7 +170,12 @@ class Gallery:
         names = self.matrices_for(view)
         queries_QD = self._checked(queries_QD)
         found = None if area is None else self.candidates(area)
-        best = merge(self._parts(names, queries_QD, k, found), k, len(queries_QD))
+        if self._engine is None or (len(self) if found is None else len(found.rows)) <= self._exact_up_to:
+            best = self._exact(names, queries_QD, k, found)
+        else:
+            best = self._proposed(self._engine, names, queries_QD, k, area)
+            if len(checked := self.watch.due(len(queries_QD))):
+                self.watch.compare(best, self._exact(names, queries_QD[checked], k, found), checked.tolist())
         return [self._hits(best, query, names) for query in range(len(queries_QD))]
 
     def matrices_for(self, view: View | str) -> list[str]:
@@ -156,9 +194,9 @@ class Gallery:
             )
         return views[str(view)]
 
-    def _parts(
+    def _exact(
         self, names: Sequence[str], queries_QD: npt.NDArray[np.float32], k: int, found: Candidates | None
-    ) -> list[Best]:
+    ) -> Best:
         parts = []
         for segment, start in zip(self.folder.segments, self._starts.tolist(), strict=False):
             inside = None if found is None else _of_segment(found, start, segment)
@@ -168,7 +206,31 @@ class Gallery:
             runs, rows = (None, None) if inside is None else (inside.runs, inside.rows)
             best = search_rows(matrices, queries_QD, k, runs, rows, self._threads)
             parts.append(Best(rows=best.rows + start, scores=best.scores, matrices=best.matrices))
-        return parts
+        return merge(parts, k, len(queries_QD))
+
+    def _proposed(
+        self, engine: Engine, names: Sequence[str], queries_QD: npt.NDArray[np.float32], k: int, area: Area | None
+    ) -> Best:
+        """Return the best of an engine's proposals, scored from the folder; those outside the area are dropped."""
+        bounds, count = None if area is None else bounds_of(area), over_fetched(k)
+        proposals_QP = np.concatenate([engine.propose(name, queries_QD, count, bounds) for name in names], axis=1)
+        if area is not None:
+            lat_QP, lon_QP = (values[proposals_QP].ravel() for values in self._latlon)
+            inside_QP = area.holds(lat_QP, lon_QP).reshape(proposals_QP.shape)
+            proposals_QP = np.where(inside_QP, proposals_QP, -1)
+        return score_proposals(proposals_QP, queries_QD, k, lambda rows: [self._gathered(name, rows) for name in names])
+
+    def _gathered(self, name: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float16]:
+        """Return some rows of a matrix, given in rising order."""
+        cuts = np.searchsorted(rows, self._starts)
+        return np.concatenate(
+            [
+                segment.matrix(name)[rows[begin:end] - start]
+                for segment, start, begin, end in zip(
+                    self.folder.segments, self._starts.tolist(), cuts.tolist(), cuts[1:].tolist(), strict=False
+                )
+            ]
+        )
 
     def _checked(self, queries_QD: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         queries_QD = np.atleast_2d(np.asarray(queries_QD, dtype=np.float32))
@@ -187,15 +249,16 @@ class Gallery:
         return queries_QD
 
     def _hits(self, best: Best, query: int, names: Sequence[str]) -> Hits:
-        rows = best.rows[query]
+        real = best.rows[query] >= 0
+        rows = best.rows[query][real]
         lat, lon = self._latlon
         return Hits(
             rows=rows,
             gallery_ids=tuple(self._places["gallery_id"].take(pa.array(rows)).to_pylist()),
             lat=lat[rows],
             lon=lon[rows],
-            scores=best.scores[query],
-            matrices=tuple(names[number] for number in best.matrices[query].tolist()),
+            scores=best.scores[query][real],
+            matrices=tuple(names[number] for number in best.matrices[query][real].tolist()),
         )
 
     def tile(self, row: int) -> dict[str, Any]:

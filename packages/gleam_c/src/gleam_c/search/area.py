@@ -15,7 +15,7 @@ import shapely
 from gleam_common.errors import DataError
 from gleam_common.geo import LatLon, distance_m
 
-__all__ = ["EARTH_RADIUS_M", "Area", "Box", "Near", "Polygon"]
+__all__ = ["EARTH_RADIUS_M", "Area", "Box", "Near", "Polygon", "bounds_of"]
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -171,3 +171,15 @@ def _sphere_m(lat: float, lon: float, lat_N: Floats, lon_N: Floats) -> Floats:
     half = np.sin((phi_N - phi) / 2) ** 2
     half += math.cos(phi) * np.cos(phi_N) * np.sin(np.radians(lon_N - lon) / 2) ** 2
     return np.asarray(2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(np.clip(half, 0.0, 1.0))))
+
+
+def bounds_of(area: Area) -> Box:
+    """Return a box that holds the whole area, for engines that filter by numbers."""
+    centre, radius_m = area.cap
+    arc = radius_m * (1 + 2 * _SPHERE_ERROR) / EARTH_RADIUS_M
+    south, north = centre.lat - math.degrees(arc), centre.lat + math.degrees(arc)
+    if south <= -90 or north >= 90:
+        return Box(south=max(south, -90.0), west=-180.0, north=min(north, 90.0), east=180.0)
+    reach = math.degrees(math.asin(min(1.0, math.sin(min(arc, math.pi / 2)) / math.cos(math.radians(centre.lat)))))
+    west, east = ((centre.lon + side * reach + 180) % 360 - 180 for side in (-1, 1))
+    return Box(south=south, west=west, north=north, east=east)
