@@ -14,7 +14,7 @@ from gleam_common.catalog import Catalog
 
 from gleam_c.embed import PictureEncoder
 from gleam_c.predictions import predictions_of
-from gleam_c.protocols import protocol_named
+from gleam_c.protocols import Protocol, protocol_named
 from gleam_c.scoring import Outcome, score_outcomes
 from gleam_c.trial_embeddings import EncodedTrials, TrialEmbeddings
 from gleam_c.trials import Trial, trials_of
@@ -35,7 +35,7 @@ def evaluate_catalog(
     catalog: Catalog,
     *,
     split: str | None = "test",
-    protocol: str = "synthcity",
+    protocol: str | Protocol = "synthcity",
     direction: str | None = None,
     seed: int = 0,
     device: torch.device | str | None = None,
@@ -50,7 +50,7 @@ def evaluate_catalog(
         encoder: with the sizes per view, mean and std that it was trained with.
         catalog: the whole set; the protocol chooses the tiles.
         split: of the queries; None takes all.
-        protocol: a name of :func:`gleam_c.protocols.protocols`.
+        protocol: one, or a name of :func:`gleam_c.protocols.protocols`.
         direction: only this one of the protocol's, such as ``satellite2uav``; None takes all.
         seed: of the bootstrap.
         device: to embed and rank on; None is where the encoder is.
@@ -66,7 +66,7 @@ def evaluate_catalog(
         ModelError: the encoder gives NaN.
     """
     started = time.perf_counter()
-    rules = protocol_named(protocol)
+    rules = protocol if isinstance(protocol, Protocol) else protocol_named(protocol)
     trials = trials_of(catalog, rules, split, direction)
     embeddings = EncodedTrials(encoder, device=device, batch_size=batch_size, workers=workers, cache=cache)
     outcomes = outcomes_of(trials, embeddings)

@@ -22,6 +22,7 @@ from gleam_c.encoder import Encoder, create_encoder, preset
 from gleam_c.loss import InfoNCE
 from gleam_c.module import ContrastiveModule
 from gleam_c.phase_folder import EpochCheckpoint, PhaseFolder
+from gleam_c.protocols import protocol_named
 from gleam_c.recipe import PhaseConfig, Recipe
 from gleam_c.run_log import JsonLinesLogger, PhaseProgress
 from gleam_c.strategy import create_strategy, full_state_dict
@@ -95,6 +96,7 @@ def phase_data(recipe: Recipe, phase: PhaseConfig, encoder: Encoder) -> PairData
             root=recipe.root or None,
             views=tuple(phase.views),
             split=recipe.train_split,
+            protocol=protocol_named(recipe.protocol).column,
             batch_size=phase.batch_size // recipe.trainer.processes,
             workers=recipe.workers,
             sizes={str(view): size for view, size in encoder.sizes.items()},

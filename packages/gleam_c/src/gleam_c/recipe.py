@@ -12,6 +12,7 @@ from gleam_common.recipes import AboutConfig
 from gleam_common.synthcity.world import WorldConfig
 from gleam_common.views import View, parse_view
 
+from gleam_c.protocols import protocol_named
 from gleam_c.trainer_config import TrainerConfig
 
 __all__ = ["LossConfig", "OptimizerConfig", "PhaseConfig", "Recipe"]
@@ -121,6 +122,8 @@ class Recipe:
         optimizer: of every phase.
         augment: of the training pairs.
         trainer: strategy, processes, precision.
+        protocol: how the set is split and searched, as in ``gleam-c evaluate --protocol``. A run is judged on pictures
+            that look for tiles; other directions and sets of photos are left to that command.
         train_split: split of the queries that are trained on.
         test_split: split of the queries that the run is judged on.
         val_split: split of the queries that the curves show; empty for none.
@@ -141,6 +144,7 @@ class Recipe:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    protocol: str = "synthcity"
     train_split: str = "train"
     test_split: str = "test"
     val_split: str = "val"
@@ -150,6 +154,7 @@ class Recipe:
         for name, least in (("seed", 0), ("workers", 0), ("val_every", 1)):
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} of the recipe", value=getattr(self, name), allowed=f"{least} or more")
+        protocol_named(self.protocol)
         names = [phase.name for phase in self.phases]
         if not names:
             raise ConfigError("the recipe has no phase", fix="add at least one under `phases:`")

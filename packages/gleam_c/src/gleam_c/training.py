@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from gleam_c.model_folder import load_encoder, save_encoder
 from gleam_c.phase_folder import PhaseFolder, read_weights
 from gleam_c.phases import phase_data, run_phase
 from gleam_c.predictions import write_predictions
+from gleam_c.protocols import Protocol, protocol_named
 from gleam_c.recipe import Recipe
 from gleam_c.run_log import read_curves
 from gleam_c.validation import ValidationRecall
@@ -50,7 +51,7 @@ def train(recipe: Recipe, out: Path, *, overwrite: bool = False) -> None:
         _make_world(recipe)
     catalog = Catalog.read(recipe.catalog, recipe.root or None)
     for split in filter(None, (recipe.train_split, recipe.test_split, recipe.val_split)):
-        catalog.select(split=split)
+        catalog.select(split=split, protocol=_rules(recipe).column or None)
     for phase in recipe.phases:
         phase_data(recipe, phase, encoder).steps_per_epoch(recipe.trainer.processes)
     if _is_first_process():
@@ -122,8 +123,14 @@ def _run_phases(recipe: Recipe, catalog: Catalog, out: Path) -> dict[str, Tensor
 def _callbacks(recipe: Recipe, catalog: Catalog, views: list[str]) -> list[Callback]:
     if not recipe.val_split or recipe.trainer.fast_dev_steps:
         return []
-    chosen = catalog.select(split=recipe.val_split, views=views, gallery="positives")
+    protocol = _rules(recipe).column or None
+    chosen = catalog.select(recipe.val_split, views, gallery="positives", protocol=protocol)
     return [ValidationRecall(chosen, recipe.val_every, _cache(recipe))]
+
+
+def _rules(recipe: Recipe) -> Protocol:
+    """Return the recipe's protocol, of which a run takes pictures that look for tiles, one by one."""
+    return replace(protocol_named(recipe.protocol), directions=("forward",), sets=False)
 
 
 def _cache(recipe: Recipe) -> Path | None:
@@ -142,6 +149,7 @@ def _evaluate(recipe: Recipe, catalog: Catalog, encoder: Encoder, views: list[st
         encoder,
         chosen,
         split=recipe.test_split,
+        protocol=_rules(recipe),
         seed=recipe.seed,
         device="cuda" if recipe.trainer.on_gpu else None,
         cache=_cache(recipe),
@@ -161,7 +169,9 @@ def _finish(recipe: Recipe, catalog: Catalog, out: Path, weights: dict[str, Tens
     """Write the model, the results and the report, and say where they are."""
     encoder = _encoder(recipe, weights)
     folders = [PhaseFolder(run=out, name=phase.name) for phase in recipe.phases]
-    extra: dict[str, Any] = {"baseline": colour_recall(catalog, recipe.test_split), "recipe_seed": recipe.seed}
+    extra: dict[str, Any] = {"recipe_seed": recipe.seed}
+    if recipe.world is not None:  # what colour alone finds is a question to our world
+        extra["baseline"] = colour_recall(catalog, recipe.test_split)
     if len(recipe.phases) > 1:
         extra["phase1"] = _first_phase(recipe, catalog, out)
     evaluation = _evaluate(recipe, catalog, encoder, None, **extra)
