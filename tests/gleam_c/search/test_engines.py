@@ -48,6 +48,7 @@ def test_an_engine_finds_what_exact_search_finds(kind: str, folder: Path, capsys
     index(folder, kind)
     assert f"searched by {kind}" in capsys.readouterr().out
     assert GalleryFolder.read(folder).description.engine == kind
+    assert (folder / "engines" / kind).is_dir()
     queries = unit_rows(np.random.default_rng(1), 6, DIM)
     exact = Gallery.open(folder, engine="exact")
     asked = Gallery.open(folder, exact_up_to=0)

@@ -93,7 +93,7 @@ def open_engine(url: str, folder: Path, name: str, dimension: int) -> Engine:
     """
     parts = urlsplit(check_engine(url))
     kind = parts.scheme or url
-    place = Path(parts.path) if parts.path else folder / "engines" / kind
+    place = Path(parts.path) if parts.scheme and parts.path else folder / "engines" / kind
     try:
         if kind == "lance":
             from gleam_c.search.lance import LanceEngine
