@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import struct
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +14,26 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from gleam_common.errors import DataError
 
-__all__ = ["FORMATS", "MAX_PIXELS", "check_picture", "decode_array", "load_array", "open_image"]
+__all__ = [
+    "FORMATS",
+    "MAX_PIXELS",
+    "PictureTags",
+    "check_picture",
+    "decode_array",
+    "load_array",
+    "open_image",
+    "read_tags",
+]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 """Formats that are decoded; every other decoder of Pillow stays shut."""
 
 MAX_PIXELS = 120_000_000
 """Pixels above which a picture is refused before it is decoded (360 MB as RGB)."""
+
+_PHOTO_PART, _GPS_PART = 0x8769, 0x8825
+_XMP_BYTES = 65536
+"""Longer packets hold previews and histories, after what is read here."""
 
 # Pillow's decoders raise all of these on broken bytes (SyntaxError: PNG chunks; struct.error: TIFF and EXIF tags).
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, TypeError)
@@ -71,6 +86,34 @@ def check_picture(path: str | Path, max_pixels: int = MAX_PIXELS) -> tuple[int, 
     """
     with _open_header(path, max_pixels) as image:
         return image.height, image.width
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureTags:
+    """What a camera wrote beside a picture, unchecked: EXIF values by tag number (of the main part and the photo's, and
+    of its GPS part), and the XMP packet, "" where there is none.
+    """
+
+    exif: dict[int, Any]
+    gps: dict[int, Any]
+    xmp: str
+
+
+def read_tags(path: str | Path, max_pixels: int = MAX_PIXELS) -> PictureTags:
+    """Return the tags of a picture from its header. Broken tags are left out: they never make a picture unreadable.
+
+    Raises:
+        DataError: as :func:`check_picture`.
+    """
+    with _open_header(path, max_pixels) as image:
+        found = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+        packet = found.encode() if isinstance(found, str) else bytes(found)
+        try:
+            exif = image.getexif()
+            main, photo, gps = dict(exif), dict(exif.get_ifd(_PHOTO_PART)), dict(exif.get_ifd(_GPS_PART))
+        except _BROKEN:
+            main, photo, gps = {}, {}, {}
+    return PictureTags(exif=main | photo, gps=gps, xmp=packet[:_XMP_BYTES].decode("utf-8", "replace"))
 
 
 def _open_header(path: str | Path, max_pixels: int, content: io.BytesIO | None = None) -> Image.Image:
