@@ -20,12 +20,14 @@ from safetensors.torch import load_file, save
 from torch.utils.data import Dataset
 
 from gleam_x.architecture import PRESETS, TinySpec, build_model, build_processor, save_base
+from gleam_x.base.captions import CaptionBatches
 from gleam_x.base.comparisons import Comparison, ComparisonBatches, draw_comparisons
 from gleam_x.base.fitting import fit, process_rank
-from gleam_x.base.language import Comparer
+from gleam_x.base.language import Comparer, Describer
 from gleam_x.base.seen import see_pictures
 from gleam_x.base.sights import Sight, read_sights
 from gleam_x.base.tower import PATCH, SightBatches, Tower, level_output, one_frame_patches
+from gleam_x.benchmark.pairs import read_landmarks
 from gleam_x.benchmark.schema import LANGUAGES
 from gleam_x.collate import Collator
 from gleam_x.even import write_preparation
@@ -56,9 +58,11 @@ class BaseConfig:
         tower_per_view: pictures of each of the five views in them.
         tower_lr: peak learning rate.
         variants: of each picture that verdicts are learnt from, beside the whole.
+        caption_steps: batches of single pictures that are described, on each process.
+        caption_batch_size: of those.
         verdict_steps: batches of comparisons without a reason on each process.
         reason_steps: batches of comparisons with reasons, after them.
-        batch_size: of both.
+        batch_size: of comparisons.
         lr: peak learning rate of the language model.
         verdict_weight: of the verdict in the loss, 0 to 1.
         shows_weight: of what the two pictures show, while verdicts are learnt.
@@ -75,13 +79,15 @@ class BaseConfig:
     size: str = "small"
     max_pixels: int = 16_800
     merges: int = 1600
-    draws: int = 6
+    draws: int = 4
     tower_steps: int = 1300
     tower_per_view: int = 8
     tower_lr: float = 2e-3
     variants: int = 2
-    verdict_steps: int = 500
-    reason_steps: int = 350
+    caption_steps: int = 250
+    caption_batch_size: int = 48
+    verdict_steps: int = 400
+    reason_steps: int = 250
     batch_size: int = 32
     lr: float = 1.5e-3
     verdict_weight: float = 0.3
@@ -135,7 +141,7 @@ def build_base(world: str | Path, out: str | Path, config: BaseConfig, overwrite
     some = [sight.whole.picture_HWC for sight in sights[:: max(1, len(sights) // _LEVELLED)]]
     made = processor.image_processor(images=some, input_data_format="channels_last", return_tensors="pt")
     level_output(model.model.visual, made["pixel_values"], made["image_grid_thw"])
-    _teach_comparing(model, processor, sights, comparisons, config)
+    _teach_language(model, processor, catalog, sights, comparisons, config)
     if stage is not None:
         _finish(stage, model, processor)
     return out
@@ -177,13 +183,28 @@ def _teach_tower(model: Any, processor: Any, sights: list[Sight], config: BaseCo
             file.write(save(state))
 
 
-def _teach_comparing(
-    model: Any, processor: Any, sights: list[Sight], comparisons: list[Comparison], config: BaseConfig
+def _teach_language(
+    model: Any,
+    processor: Any,
+    catalog: Catalog,
+    sights: list[Sight],
+    comparisons: list[Comparison],
+    config: BaseConfig,
 ) -> None:
-    """Verdicts first, many and short; then reasons beside them."""
+    """First what single pictures show; then verdicts, many and short; then reasons beside them."""
     by_id = {sight.picture_id: sight for sight in sights}
     seen = see_pictures(model.model.visual, processor, sights, config.variants, config.seed)
-    collator = Collator(processor)
+    marks = read_landmarks(catalog)
+
+    def captions(rank: int) -> Dataset[Any]:
+        return CaptionBatches(
+            marks, by_id, seen, processor, steps=config.caption_steps, batch_size=config.caption_batch_size,
+            seed=config.seed, rank=rank,
+        )  # fmt: skip
+
+    describer = Describer(model, config.lr, config.caption_steps)
+    fit(describer, captions, config.caption_steps, config.processes, "describing")
+    collator, shows = Collator(processor), None
     for title, steps, explained, shows_weight in (
         ("comparing", config.verdict_steps, 0.0, config.shows_weight),
         ("explaining", config.reason_steps, config.explained, config.later_shows_weight),
@@ -195,8 +216,9 @@ def _teach_comparing(
                 seed=config.seed, rank=rank,
             )  # fmt: skip
 
-        comparer = Comparer(model, config.lr, config.verdict_weight, shows_weight, steps)
+        comparer = Comparer(model, config.lr, config.verdict_weight, shows_weight, steps, shows)
         fit(comparer, batches, steps, config.processes, title)
+        shows = comparer.shows
 
 
 def _finish(stage: Stage, model: Any, processor: Any) -> None:

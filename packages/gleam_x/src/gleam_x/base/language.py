@@ -1,4 +1,4 @@
-"""Teaching the small language model to compare two pictures that the tower has seen: the verdict, then the reason.
+"""Teaching the small language model: to say what a picture shows that the tower has seen, then to compare two.
 
 A verdict alone teaches next to nothing: hundreds of steps at a coin's chance. So the token in front of it is asked,
 half way up the model, what each of the two pictures shows; once that is known there, the rest learns to compare it.
@@ -22,9 +22,36 @@ from gleam_x.base.tower import warm_cosine
 from gleam_x.collate import VERDICT
 from gleam_x.losses import count_spans, logits_of_hidden, span_loss
 
-__all__ = ["Comparer"]
+__all__ = ["Comparer", "Describer"]
 
 _WORDS = ("input_ids", "attention_mask", "mm_token_type_ids", "image_grid_thw")
+
+
+class Describer(lightning.LightningModule):
+    """The language model learns to describe; the tower's tokens are given.
+
+    Args:
+        model: a Qwen2.5-VL; its tower is left as it is.
+        lr: peak learning rate.
+        steps: of the training, for the schedule.
+    """
+
+    def __init__(self, model: Any, lr: float, steps: int) -> None:
+        super().__init__()
+        self.model = model.train()
+        self.model.model.visual.requires_grad_(False)
+        self._lr, self._steps = lr, steps
+
+    @override
+    def training_step(self, batch: dict[str, Any], _: int) -> Tensor:
+        hidden_BTH = _hidden_states(self.model, batch)[0]
+        loss = span_loss(*logits_of_hidden(self.model, hidden_BTH, batch), count_spans(batch), None)
+        self.log("loss", loss.detach(), prog_bar=True)
+        return loss
+
+    @override
+    def configure_optimizers(self) -> Any:
+        return _optimizer(self, self._lr, self._steps)
 
 
 class Comparer(lightning.LightningModule):
@@ -36,26 +63,33 @@ class Comparer(lightning.LightningModule):
         verdict_weight: of the verdict in the loss.
         shows_weight: of what both pictures show.
         steps: of the training, for the schedule.
+        shows: what an earlier training taught to tell what pictures show; it learns on. A new head if None.
     """
 
-    def __init__(self, model: Any, lr: float, verdict_weight: float, shows_weight: float, steps: int) -> None:
+    def __init__(
+        self,
+        model: Any,
+        lr: float,
+        verdict_weight: float,
+        shows_weight: float,
+        steps: int,
+        shows: nn.Module | None = None,
+    ) -> None:
         super().__init__()
         self.model = model.train()
         self.model.model.visual.requires_grad_(False)
         hidden = model.config.text_config.hidden_size
-        self.shows = nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, 2 * len(LOOKS)))
+        self.shows = shows or nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, 2 * len(LOOKS)))
         self._middle = model.config.text_config.num_hidden_layers // 2
         self._lr, self._steps = lr, steps
         self._verdict_weight, self._shows_weight = verdict_weight, shows_weight
 
     @override
     def training_step(self, batch: dict[str, Any], _: int) -> Tensor:
-        words = {name: batch[name] for name in _WORDS}
-        seen = {"image": BaseModelOutputWithPooling(pooler_output=batch["seen"])}
-        out = self.model.model(**words, mm_encoder_outputs=seen, use_cache=False, output_hidden_states=True)
-        logits_SV, labels_S, spans_S = logits_of_hidden(self.model, out[0], batch)
+        last_BTH, layers = _hidden_states(self.model, batch)
+        logits_SV, labels_S, spans_S = logits_of_hidden(self.model, last_BTH, batch)
         told = span_loss(logits_SV, labels_S, spans_S, count_spans(batch), self._verdict_weight)
-        shows_B2L = self.shows(_before_verdict(out.hidden_states[self._middle], batch))
+        shows_B2L = self.shows(_before_verdict(layers[self._middle], batch))
         shows = binary_cross_entropy_with_logits(shows_B2L, batch["shows"], reduction="none").sum(dim=1).mean()
         is_verdict_S = spans_S == VERDICT
         right = (logits_SV[is_verdict_S].argmax(dim=-1) == labels_S[is_verdict_S]).float().mean()
@@ -65,10 +99,22 @@ class Comparer(lightning.LightningModule):
 
     @override
     def configure_optimizers(self) -> Any:
-        learnt = [weight for weight in self.parameters() if weight.requires_grad]
-        optimizer = torch.optim.AdamW(learnt, lr=self._lr, weight_decay=0.02, betas=(0.9, 0.98))
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warm_cosine(step, self._steps))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return _optimizer(self, self._lr, self._steps)
+
+
+def _hidden_states(model: Any, batch: dict[str, Any]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Return the last hidden states (B, T, H), and those below each layer and behind the last."""
+    words = {name: batch[name] for name in _WORDS}
+    seen = {"image": BaseModelOutputWithPooling(pooler_output=batch["seen"])}
+    out = model.model(**words, mm_encoder_outputs=seen, use_cache=False, output_hidden_states=True)
+    return out[0], out.hidden_states
+
+
+def _optimizer(module: lightning.LightningModule, lr: float, steps: int) -> dict[str, Any]:
+    learnt = [weight for weight in module.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(learnt, lr=lr, weight_decay=0.02, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warm_cosine(step, steps))
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 def _before_verdict(hidden_BTH: Tensor, batch: dict[str, Any]) -> Tensor:

@@ -20,7 +20,7 @@ from gleam_x.benchmark.landmarks import Landmark
 from gleam_x.benchmark.pairs import Pair
 from gleam_x.benchmark.schema import LANGUAGES, Claim
 
-__all__ = ["WORDING_VERSION", "claims_of", "explain", "lexicon"]
+__all__ = ["WORDING_VERSION", "claims_of", "describe", "explain", "lexicon"]
 
 WORDING_VERSION = "synthcity-3"
 """Changes whenever the same pair would get other words; stored in each record's provenance."""
@@ -91,6 +91,20 @@ def explain(pair: Pair, language: str, rng: np.random.Generator) -> str:
         for frame, filling in zip(frames, fillings, strict=True)
     ]
     return ("" if language == "zh" else " ").join(sentences)
+
+
+def describe(marks: Sequence[Landmark], view: View, language: str, rng: np.random.Generator) -> str:
+    """Return what a reason would say of one picture: the sentence that names these things and where they are.
+
+    Raises:
+        ConfigError: unknown language.
+    """
+    words, is_tile = lexicon(language), view is View.SATELLITE
+    places = words["sides"] if is_tile else _places(words, view)
+    frame = "tile" if is_tile else "query"
+    named = _named(words, marks, [None] * len(marks), places, rng)
+    picture = {frame: _pick(rng, words["pictures"][str(view)])}
+    return _pick(rng, words["sentences"][frame]).format(**picture, **named)
 
 
 def _pick(rng: np.random.Generator, wordings: Sequence[str]) -> str:
