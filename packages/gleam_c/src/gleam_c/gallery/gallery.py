@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,10 @@ from gleam_c.search.area import Area, bounds_of
 from gleam_c.search.engine import EXACT, Engine, check_engine, open_engine
 from gleam_c.search.exact import Best, merge, search_rows
 from gleam_c.search.place_index import Candidates, PlaceIndex
+
+if TYPE_CHECKING:
+    from gleam_c.locate.located import Located
+    from gleam_c.locate.locator import Locator
 
 __all__ = ["Gallery", "Hits"]
 
@@ -78,6 +82,7 @@ class Gallery:
         self._engine = self._opened(check_engine(engine or folder.description.engine))
         counts = [segment.tiles for segment in folder.segments]
         self._starts = np.cumsum([0, *counts])
+        self._locators: dict[str, Locator] = {}
 
     @classmethod
     def open(
@@ -260,6 +265,27 @@ class Gallery:
             scores=best.scores[query][real],
             matrices=tuple(names[number] for number in best.matrices[query][real].tolist()),
         )
+
+    def locate(
+        self, *photos: str | Path, model: str | Path = "", view: View | str = "auto", **options: Any
+    ) -> list[Located]:
+        """Return where photos were taken, an answer each. The model is loaded once.
+
+        Args:
+            photos: files, or folders of pictures.
+            model: the folder of the one that made this gallery; looked for in ``runs`` by default.
+            view: of all photos; ``auto`` guesses it for each.
+            options: further fields of :class:`gleam_c.locate.locator.Question`, such as ``area`` or ``is_one_spot``.
+
+        Raises:
+            GleamError: as ``open`` and ``locate`` of :class:`gleam_c.locate.locator.Locator`.
+        """
+        from gleam_c.locate.locator import Locator, Question
+        from gleam_c.locate.photos import view_given
+
+        if str(model) not in self._locators:
+            self._locators[str(model)] = Locator.open(self, model or None)
+        return self._locators[str(model)].locate(photos, Question(view=view_given(str(view)), **options))
 
     def tile(self, row: int) -> dict[str, Any]:
         """Return all columns of ``tiles.parquet`` for one row of the gallery."""

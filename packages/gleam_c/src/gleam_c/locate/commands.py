@@ -139,7 +139,13 @@ def locate_command(words: Sequence[str]) -> None:
     """Run ``gleam-c locate``: the words before the first option are photos."""
     photos = list(takewhile(lambda word: not word.startswith("-"), words))
     named = [json.dumps(photos)] if photos else []
-    run_function(locate, "gleam-c locate", [*named, *words[len(photos) :]], first="photos")
+    run_function(locate, "gleam-c locate", [*named, *_south(words[len(photos) :])], first="photos")
+
+
+def _south(words: Sequence[str]) -> list[str]:
+    """Join ``--near`` and its value: argparse takes -33,151,500 for an option."""
+    at = words.index("--near") if "--near" in words[:-1] else len(words)
+    return [*words[:at], *(["=".join(words[at : at + 2])] if at < len(words) else []), *words[at + 2 :]]
 
 
 def calibrate_command(words: Sequence[str]) -> None:

@@ -29,8 +29,8 @@ _SEAM = 4.0
 _DOWN_DEG, _UP_M = 20.0, 25.0
 
 # Logistic regression on 200 UAV pictures and 200 ground photos of SynthCity's training cities.
-_SKY_WEIGHTS = (13.62, 10.81, -2.69, 7.25)
-_SKY_BIAS = -7.465
+_SKY_WEIGHTS = (12.86, 10.94, -3.46, 7.23)
+_SKY_BIAS = -7.63
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class Looks:
         few_colours: share of the eight most frequent of 4096 colours.
         brightness: mean of the largest of R, G, B.
         saturation: mean, of HSV.
-        sky: log odds that the upper fifth is sky: lighter, flatter, smoother and bluer than the lower third.
+        sky: log odds that the upper fifth is sky: lighter and bluer than the lower third, flat, with edges before it.
     """
 
     aspect: float
@@ -130,7 +130,7 @@ def _sky(small: npt.NDArray[np.int16], roughness: npt.NDArray[np.int16], flat: n
     signs = (
         (small[top].mean() - small[bottom].mean()) / 255,
         flat[top].mean(),
-        np.log((roughness[bottom].mean() + 0.1) / (roughness[top].mean() + 0.1)),
+        np.clip(np.log((roughness[bottom].mean() + 0.1) / (roughness[top].mean() + 0.1)), -1.0, 0.5),
         (blue[top].mean() - blue[bottom].mean()) / 255,
     )
     return float(np.dot(_SKY_WEIGHTS, signs) + _SKY_BIAS)
