@@ -171,9 +171,12 @@ def test_a_flight_is_a_line_with_a_covariance_for_each_fix(run, tmp_path, galler
 
 
 def bomb(path: Path) -> Path:
-    """Write the header of a picture of 400 megapixels."""
-    head = b"IHDR" + struct.pack(">IIBBBBB", 20_000, 20_001, 8, 2, 0, 0, 0)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head)))
+    """Write a picture of 400 megapixels as far as its header."""
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", 20_000, 20_001, 8, 2, 0, 0, 0)), (b"IDAT", b""), (b"IEND", b"")]
+    packed = [
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    ]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(packed))
     return path
 
 
