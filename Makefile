@@ -17,7 +17,7 @@ MATCHER ?= runs/c-synthcity/model
 export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON := $(PYTHON)
 
-.PHONY: help setup train-c train-x test soak lint format check test-install wheels clean
+.PHONY: help setup train-c train-x test soak lint format check test-install wheels clean bench
 
 help: ## This list
 	@echo "GLEAM: match and explain pictures of one place from different views"
@@ -54,6 +54,10 @@ test: $(STAMP) ## The fast tests
 
 soak: $(STAMP) ## Long studies of kills and the like; stopped, they go on (SMALL=1: two runs each)
 	@for study in tests/soak/*.py; do echo "$$study"; $(BIN)/python $$study || exit 1; done
+
+bench: $(STAMP) ## Time and memory, written to benchmarks/results/ with machine and commit (SMALL=1: seconds, to runs/bench)
+	@for one in evaluation gallery_search; do echo "$$one"; \
+	  $(BIN)/python benchmarks/$$one.py $(if $(SMALL),--small --out runs/bench) || exit 1; done
 
 lint: $(STAMP) ## ruff, mypy --strict, and whether uv.lock is up to date
 	@$(BIN)/ruff check .

@@ -41,6 +41,7 @@ def evaluate_run(
     matcher: Matcher | None = None,
     catalog: Path | None = None,
     seed: int = 0,
+    explain: bool = True,
 ) -> dict[str, Any]:
     """Evaluate a run of ``gleam-x train``; write predictions, fusion, results.json and report.html there.
 
@@ -51,6 +52,8 @@ def evaluate_run(
         matcher: GLEAM-C, for its similarity and the fusion; None leaves them out.
         catalog: that the benchmark was built from; needed with ``matcher``.
         seed: of the bootstrap.
+        explain: also generate explanations, where the recipe learnt them, and probe what they depend on; without it
+            verdicts alone are judged, in a tenth of the time.
 
     Raises:
         ArtifactError: no finished run or benchmark.
@@ -59,7 +62,7 @@ def evaluate_run(
     trained = open_trained(run)
     data = read_split(benchmark, split, trained.base.processor.image_processor)
     samples = data.samples("verify")
-    answers = trained.answers(samples, explain=trained.explains)
+    answers = trained.answers(samples, explain=trained.explains and explain)
     similarity = fused = None
     if matcher is not None and catalog is not None:
         world = Catalog.read(catalog)
@@ -69,13 +72,12 @@ def evaluate_run(
         fused = fusion.fuse([answer.score.score for answer in answers], similarity).tolist()
     shows = _shows(benchmark, split)
     rows = _predictions(data, answers, shows, similarity, fused)
-    blank_rows = _predictions(data, _grey_answers(trained, data), shows, None, None)
     write_predictions(run / PREDICTIONS_FILE, rows)
     results = evaluate_predictions(
         rows,
         train_records=list(read_records(benchmark, "train")),
-        blank_rows=blank_rows,
-        probes=_probes(trained, data, rows, seed),
+        blank_rows=_predictions(data, _grey_answers(trained, data), shows, None, None) if explain else (),
+        probes=_probes(trained, data, rows, seed) if explain else None,
         seed=seed,
     )
     results |= {"split": split, "recipe": trained.recipe}
