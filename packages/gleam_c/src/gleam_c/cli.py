@@ -15,6 +15,7 @@ COMMANDS: dict[str, Command] = {
     "locate": ("gleam_c.locate.commands:locate_command", "where photos were taken: a table, a map, a track"),
     "calibrate": ("gleam_c.locate.commands:calibrate_command", "what makes confidence and metres of similarities"),
     "evaluate": ("gleam_c.evaluate_command:evaluate_command", "recall of a trained model on a catalog"),
+    "export": ("gleam_c.export_command:export_command", "a model to give away: safetensors, card, ONNX"),
     "score": ("gleam_c.score_command:score_command", "embeddings that any model made, scored by the same protocols"),
 }
 

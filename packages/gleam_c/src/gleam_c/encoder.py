@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, cast
 
 import timm
@@ -18,7 +19,9 @@ import yaml
 from gleam_common.errors import ConfigError, ModelError
 from gleam_common.layout import LAYOUT_VIEWS
 from gleam_common.views import View, parse_view
+from huggingface_hub import ModelHubMixin, snapshot_download
 from torch import Tensor, nn
+from typing_extensions import override
 
 from gleam_c.pooling import POOLINGS, create_pooling
 from gleam_c.standardise import Standardise
@@ -139,11 +142,21 @@ def preset(name: str, overrides: Mapping[str, Any] | None = None) -> EncoderConf
         ) from error
 
 
-class Encoder(nn.Module):
+class Encoder(
+    nn.Module,
+    ModelHubMixin,
+    library_name="gleam-c",
+    license="apache-2.0",
+    tags=["cross-view-geo-localization", "image-retrieval", "contrastive"],
+):
     """Picture of any view -> embedding (B, D) of length 1.
 
-    Build it with :func:`create_encoder`. ``config`` holds everything needed to build it again.
+    Build it with :func:`create_encoder`, or read it with ``Encoder.from_pretrained`` from a run's ``model`` folder or
+    from the hub, always as safetensors. ``config`` holds everything needed to build it again; ``card`` is the model
+    card that ``save_pretrained`` and ``push_to_hub`` write beside the weights.
     """
+
+    card = ""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -154,6 +167,35 @@ class Encoder(nn.Module):
         self.pool = create_pooling(config.pooling, channels, grid=config.grid, embedding_dim=config.embedding_dim)
         self.dim = self.pool.dim
         self.standardise = Standardise(self.dim) if config.standardise else nn.Identity()
+
+    @override
+    def _save_pretrained(self, save_directory: Path) -> None:
+        from gleam_c.model_folder import save_encoder
+
+        save_encoder(save_directory, self.config, self.state_dict(), self.card)
+
+    @classmethod
+    @override
+    def _from_pretrained(
+        cls,
+        *,
+        model_id: str,
+        revision: str | None,
+        cache_dir: str | Path | None,
+        force_download: bool,
+        local_files_only: bool,
+        token: str | bool | None,
+        **_: Any,
+    ) -> Encoder:
+        from gleam_c.model_folder import MODEL_FILES, load_encoder
+
+        folder = model_id
+        if not Path(model_id).is_dir():
+            folder = snapshot_download(
+                model_id, revision=revision, cache_dir=cache_dir, force_download=force_download,
+                local_files_only=local_files_only, token=token, allow_patterns=list(MODEL_FILES),
+            )  # fmt: skip
+        return load_encoder(folder)
 
     @property
     def sizes(self) -> dict[View, tuple[int, int]]:

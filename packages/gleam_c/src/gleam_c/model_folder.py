@@ -16,9 +16,11 @@ from torch import Tensor
 
 from gleam_c.encoder import Encoder, EncoderConfig, create_encoder
 
-__all__ = ["load_encoder", "save_encoder"]
+__all__ = ["MODEL_FILES", "load_encoder", "save_encoder"]
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+MODEL_FILES = (WEIGHTS, CONFIG, CARD)
+"""All that a model folder has, here and on the hub."""
 
 
 def save_encoder(folder: Path, config: EncoderConfig, weights: Mapping[str, Tensor], card: str) -> None:
@@ -60,4 +62,6 @@ def load_encoder(folder: Path | str) -> Encoder:
         wrong = sorted(set(found.items()) ^ set(wanted.items()))[:4]
         raise ModelError(f"{folder / WEIGHTS} does not fit its config.json; first differences", value=wrong)
     encoder.load_state_dict(load_file(folder / WEIGHTS))
+    if (folder / CARD).is_file():
+        encoder.card = (folder / CARD).read_text("utf-8")
     return encoder.eval()
