@@ -23,6 +23,7 @@ def locate(
     model: Path | None = None,
     view: str = "auto",
     near: str | None = None,
+    radius_m: float | None = None,
     exif_radius_m: float | None = None,
     candidates: int = 5,
     one_spot: bool = False,
@@ -39,7 +40,8 @@ def locate(
         gallery: folder that `gleam-c gallery build` wrote.
         model: the one that the gallery was built with; by default runs/NAME/model, where training left it.
         view: uav, map, panorama or ground, of all photos; auto guesses it for each.
-        near: LAT,LON,RADIUS_M: search only there, such as 52.23,10.90,500.
+        near: LAT,LON: search only around there, such as 52.23,10.90; LAT,LON,RADIUS_M says how far at once.
+        radius_m: how far around --near, in metres; 1000 by default.
         exif_radius_m: search only so far around the GPS position in each photo's own tags; unused otherwise.
         candidates: tiles in each answer.
         one_spot: the photos show one spot together and get one answer.
@@ -63,7 +65,7 @@ def locate(
         raise ConfigError("--track and --one-spot", fix="a flight moves, a spot does not: give one of them")
     question = Question(
         view=view_given(view),
-        area=near_given(near),
+        area=near_given(near, radius_m),
         exif_radius_m=exif_radius_m,
         candidates=candidates,
         is_one_spot=one_spot,

@@ -12,22 +12,31 @@ from gleam_c.search.area import Near
 __all__ = ["near_given", "near_photo"]
 
 
-def near_given(text: str | None) -> Near | None:
-    """Return the area of ``LAT,LON,RADIUS_M``.
+_RADIUS_M = 1000.0
+
+
+def near_given(text: str | None, radius_m: float | None = None) -> Near | None:
+    """Return the area of ``LAT,LON`` and a radius, or of ``LAT,LON,RADIUS_M``.
 
     Raises:
-        ConfigError: not three numbers.
+        ConfigError: neither two nor three numbers, two radii, or a radius around nothing.
         DataError: outside the globe (coordinates swapped), or no radius.
     """
     if text is None:
+        if radius_m is not None:
+            raise ConfigError("--radius-m without a point", value=radius_m, fix="add --near LAT,LON")
         return None
     try:
-        lat, lon, radius_m = (float(word) for word in text.strip("[]()").split(","))
+        lat, lon, *more = (float(word) for word in text.strip("[]()").split(","))
+        if len(more) > 1:
+            raise ValueError
     except ValueError:
         raise ConfigError(
-            "--near", value=text, allowed="LAT,LON,RADIUS_M: degrees and metres, such as 52.23,10.90,500"
+            "--near", value=text, allowed="LAT,LON or LAT,LON,RADIUS_M: degrees and metres, such as 52.23,10.90,500"
         ) from None
-    return Near(lat=lat, lon=lon, radius_m=radius_m)
+    if more and radius_m is not None:
+        raise ConfigError("two radii", value=(more[0], radius_m), fix="give it in --near or in --radius-m")
+    return Near(lat=lat, lon=lon, radius_m=more[0] if more else _RADIUS_M if radius_m is None else radius_m)
 
 
 def near_photo(names: Sequence[str], facts: Sequence[PhotoFacts], radius_m: float) -> Near:
