@@ -199,7 +199,7 @@ def test_bad_input_is_a_sentence(run, tmp_path, photos, gallery_folder, model, c
         ([photo, "--gallery", gallery_folder], "--model"),
         ([photo, "--gallery", tmp_path / "empty", "--model", model], "not a finished gallery"),
         ([photo, *common, "--near", "120,10,500"], "latitude outside the globe"),
-        ([photo, *common, "--near", "52,10"], "LAT,LON,RADIUS_M"),
+        ([photo, *common, "--near", "52"], "LAT,LON"),
         ([photo, *common, "--near", "-33,151,500"], "no tile of the gallery lies in the area"),
         ([photo, *common, "--near", "52,10,-5"], "radius"),
         ([photo, *common, "--exif-radius-m", 50], "no position in the photo's tags"),
@@ -237,5 +237,5 @@ def test_without_a_calibration_nothing_is_made_up(run, tmp_path, photos, gallery
 
 def test_help_teaches(run):
     told = run("--help")
-    for word in ("--near", "LAT,LON,RADIUS_M", "--exif-radius-m", "--track", ".gpkg"):
+    for word in ("--near", "--radius-m", "--exif-radius-m", "--track", ".gpkg"):
         assert word in told
