@@ -79,6 +79,7 @@ def test_what_is_learnt_is_the_caption_and_nothing_else(parts) -> None:
             assert {one.what for one in found.said} == {KINDS[view]}, said
             kept = batch["attention_mask"][row].bool()
             assert tokenizer.decode(batch["input_ids"][row][kept]).endswith(said)
+            assert torch.equal(batch["shows"][row], torch.from_numpy(parts[4][str(view)][0].shows_L))
             assert int(batch["mm_token_type_ids"][row].sum()) == len(batch["seen"][row])
     assert languages == {"en", "zh"}
 
@@ -105,7 +106,7 @@ def test_pictures_without_a_thing_to_name_are_left_out(parts) -> None:
 def test_a_model_learns_to_describe(parts) -> None:
     torch.manual_seed(0)
     model = parts[0]
-    describer = Describer(model, 1e-2, 30)
+    describer = Describer(model, 1e-2, 0.1, 30)
     describer.log = lambda *_, **__: None  # type: ignore[method-assign, assignment]
     optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=5e-3)
     losses = []

@@ -104,7 +104,7 @@ def test_what_is_shown_is_asked_of_the_token_in_front_of_the_verdict(parts) -> N
     asked: list[torch.Tensor] = []
     comparer.shows.register_forward_hook(lambda _, given, __: asked.append(given[0]))
     hidden: list[torch.Tensor] = []
-    model.model.language_model.layers[comparer._middle - 1].register_forward_hook(
+    model.model.language_model.layers[PRESETS["nano"].text_layers // 2 - 1].register_forward_hook(
         lambda _, __, out: hidden.append(out[0] if isinstance(out, tuple) else out)
     )
     comparer.training_step(batch, 0).backward()

@@ -65,7 +65,7 @@ class BaseConfig:
         batch_size: of comparisons.
         lr: peak learning rate of the language model.
         verdict_weight: of the verdict in the loss, 0 to 1.
-        shows_weight: of what the two pictures show, while verdicts are learnt.
+        shows_weight: of what pictures show, while captions and verdicts are learnt.
         later_shows_weight: of the same beside reasons. Gradients are clipped together, so that a large one leaves
             little of the others.
         explained: share of the later comparisons that say why, 0 to 1.
@@ -202,7 +202,7 @@ def _teach_language(
             seed=config.seed, rank=rank,
         )  # fmt: skip
 
-    describer = Describer(model, config.lr, config.caption_steps)
+    describer = Describer(model, config.lr, config.shows_weight, config.caption_steps)
     fit(describer, captions, config.caption_steps, config.processes, "describing")
     collator, shows = Collator(processor), None
     for title, steps, explained, shows_weight in (

@@ -86,6 +86,7 @@ class CaptionBatches(Dataset[dict[str, Any]]):
         return _padded(rows, int(self._tokenizer.pad_token_id), self._image_id) | {
             "image_grid_thw": grids,
             "seen": [picture.tokens_TH for picture in pictures],
+            "shows": torch.from_numpy(np.stack([picture.shows_L for picture in pictures])),
         }
 
     def _row(self, caption: str, language: str, count: int) -> tuple[list[int], int]:

@@ -1,7 +1,7 @@
 """Teaching the small language model: to say what a picture shows that the tower has seen, then to compare two.
 
-A verdict alone teaches next to nothing: hundreds of steps at a coin's chance. So the token in front of it is asked,
-half way up the model, what each of the two pictures shows; once that is known there, the rest learns to compare it.
+A verdict alone teaches next to nothing: hundreds of steps at a coin's chance. So the token in front of the answer is
+asked, half way up the model, what the pictures show; once that is known there, the rest learns to compare it.
 
 Axes: B samples, T tokens, H hidden, S supervised tokens, V vocabulary, L looks.
 """
@@ -33,21 +33,25 @@ class Describer(lightning.LightningModule):
     Args:
         model: a Qwen2.5-VL; its tower is left as it is.
         lr: peak learning rate.
+        shows_weight: of what the picture shows, beside the words.
         steps: of the training, for the schedule.
     """
 
-    def __init__(self, model: Any, lr: float, steps: int) -> None:
+    def __init__(self, model: Any, lr: float, shows_weight: float, steps: int) -> None:
         super().__init__()
         self.model = model.train()
         self.model.model.visual.requires_grad_(False)
-        self._lr, self._steps = lr, steps
+        self.shows = _head(model, len(LOOKS))
+        self._lr, self._shows_weight, self._steps = lr, shows_weight, steps
 
     @override
     def training_step(self, batch: dict[str, Any], _: int) -> Tensor:
-        hidden_BTH = _hidden_states(self.model, batch)[0]
-        loss = span_loss(*logits_of_hidden(self.model, hidden_BTH, batch), count_spans(batch), None)
-        self.log("loss", loss.detach(), prog_bar=True)
-        return loss
+        last_BTH, middle_BTH = _hidden_states(self.model, batch)
+        told = span_loss(*logits_of_hidden(self.model, last_BTH, batch), count_spans(batch), None)
+        shows = _shows_loss(self.shows, middle_BTH, batch)
+        self.log("loss", told.detach(), prog_bar=True)
+        self.log("shows", shows.detach(), prog_bar=True)
+        return told + self._shows_weight * shows
 
     @override
     def configure_optimizers(self) -> Any:
@@ -78,19 +82,16 @@ class Comparer(lightning.LightningModule):
         super().__init__()
         self.model = model.train()
         self.model.model.visual.requires_grad_(False)
-        hidden = model.config.text_config.hidden_size
-        self.shows = shows or nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, 2 * len(LOOKS)))
-        self._middle = model.config.text_config.num_hidden_layers // 2
+        self.shows = shows or _head(model, 2 * len(LOOKS))
         self._lr, self._steps = lr, steps
         self._verdict_weight, self._shows_weight = verdict_weight, shows_weight
 
     @override
     def training_step(self, batch: dict[str, Any], _: int) -> Tensor:
-        last_BTH, layers = _hidden_states(self.model, batch)
+        last_BTH, middle_BTH = _hidden_states(self.model, batch)
         logits_SV, labels_S, spans_S = logits_of_hidden(self.model, last_BTH, batch)
         told = span_loss(logits_SV, labels_S, spans_S, count_spans(batch), self._verdict_weight)
-        shows_B2L = self.shows(_before_verdict(layers[self._middle], batch))
-        shows = binary_cross_entropy_with_logits(shows_B2L, batch["shows"], reduction="none").sum(dim=1).mean()
+        shows = _shows_loss(self.shows, middle_BTH, batch)
         is_verdict_S = spans_S == VERDICT
         right = (logits_SV[is_verdict_S].argmax(dim=-1) == labels_S[is_verdict_S]).float().mean()
         for name, value in (("loss", told), ("shows", shows), ("verdict", right)):
@@ -102,12 +103,24 @@ class Comparer(lightning.LightningModule):
         return _optimizer(self, self._lr, self._steps)
 
 
-def _hidden_states(model: Any, batch: dict[str, Any]) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Return the last hidden states (B, T, H), and those below each layer and behind the last."""
+def _head(model: Any, count: int) -> nn.Module:
+    hidden = model.config.text_config.hidden_size
+    return nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, count))
+
+
+def _hidden_states(model: Any, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    """Return the last hidden states (B, T, H), and those half way up."""
     words = {name: batch[name] for name in _WORDS}
     seen = {"image": BaseModelOutputWithPooling(pooler_output=batch["seen"])}
     out = model.model(**words, mm_encoder_outputs=seen, use_cache=False, output_hidden_states=True)
-    return out[0], out.hidden_states
+    return out[0], out.hidden_states[model.config.text_config.num_hidden_layers // 2]
+
+
+def _shows_loss(head: nn.Module, middle_BTH: Tensor, batch: dict[str, Any]) -> Tensor:
+    """Return the loss, summed over looks, of what is known half way up at the token that the answer follows."""
+    place_B = (batch["span_ids"][:, 1:] != 0).float().argmax(dim=1)
+    shows_BL = head(middle_BTH[torch.arange(len(place_B)), place_B])
+    return binary_cross_entropy_with_logits(shows_BL, batch["shows"], reduction="none").sum(dim=1).mean()
 
 
 def _optimizer(module: lightning.LightningModule, lr: float, steps: int) -> dict[str, Any]:
@@ -115,9 +128,3 @@ def _optimizer(module: lightning.LightningModule, lr: float, steps: int) -> dict
     optimizer = torch.optim.AdamW(learnt, lr=lr, weight_decay=0.02, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warm_cosine(step, steps))
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def _before_verdict(hidden_BTH: Tensor, batch: dict[str, Any]) -> Tensor:
-    """Return the hidden state (B, H) of the token that the verdict is read from."""
-    place_B = (batch["span_ids"][:, 1:] == VERDICT).float().argmax(dim=1)
-    return hidden_BTH[torch.arange(len(place_B)), place_B]
