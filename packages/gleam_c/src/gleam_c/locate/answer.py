@@ -42,7 +42,8 @@ def answer(
     is_on_globe = first["lat"] is not None
     xy_K2 = _positions(hits, tiles)
     width_m_K = np.array([tile["width_m"] for tile in tiles], dtype=np.float64)
-    found = None if fit is None else posterior_of(hits.scores.astype(float), xy_K2, width_m_K, fit.temperature)
+    is_known = fit is not None and not np.isnan(width_m_K).any()
+    found = posterior_of(hits.scores.astype(float), xy_K2, width_m_K, fit.temperature) if fit and is_known else None
     place = _centre(first)
     if found is not None and is_on_globe:
         lat, lon = frame_back(first["lat"], first["lon"], found.xy)
@@ -87,7 +88,7 @@ def _candidate(hits: Hits, number: int, tile: dict[str, Any], found: Posterior |
         score=float(hits.scores[number]),
         confidence=None if found is None else float(found.confidence_K[number]),
         heading_deg=gallery.description.matrices[hits.matrices[number]]["up_deg"],
-        width_m=float(tile["width_m"]),
+        width_m=tile["width_m"],
         corners=tuple(zip(corners[::2], corners[1::2], strict=True)),
         thumbnail=gallery.thumbnail(int(hits.rows[number])),
     )

@@ -9,10 +9,10 @@ from shapely.geometry import Point, mapping
 from shapely.geometry.base import BaseGeometry
 
 from gleam_c.locate.geometry import circle, line, quadrangle
-from gleam_c.locate.located import Located
+from gleam_c.locate.located import Candidate, Located
 from gleam_c.locate.track import Track
 
-__all__ = ["answers_geojson", "place_properties", "track_geojson"]
+__all__ = ["answers_geojson", "outline", "place_properties", "track_geojson"]
 
 
 def answers_geojson(located: Sequence[Located]) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def answers_geojson(located: Sequence[Located]) -> dict[str, Any]:
             features.append(_feature(circle(lat, lon, one.radius_m), about))
         for rank, candidate in enumerate(one.candidates, start=1):
             about = {"kind": "tile", "photo": one.photo, "rank": rank, **candidate.to_json()}
-            features.append(_feature(quadrangle(candidate.corners), about))
+            features.append(_feature(outline(candidate), about))
     return _collection(features)
 
 
@@ -53,6 +53,11 @@ def track_geojson(track: Track) -> dict[str, Any]:
         }
         features.append(_feature(Point(fix.lon, fix.lat), about))
     return _collection(features)
+
+
+def outline(candidate: Candidate) -> BaseGeometry:
+    """Return a tile's outline, or its centre where the gallery does not know its corners."""
+    return quadrangle(candidate.corners) if candidate.corners else Point(candidate.centre.latlon[::-1])
 
 
 def place_properties(one: Located) -> dict[str, Any]:

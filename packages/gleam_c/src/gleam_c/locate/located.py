@@ -54,10 +54,10 @@ class Candidate:
         gallery_id: of the tile.
         centre: of the tile.
         score: cosine of photo and tile, in the tile's best heading.
-        confidence: that the photo's place lies in this tile, from 0 to 1; None without a calibration.
+        confidence: that the photo's place lies in this tile, from 0 to 1; None without a calibration or widths.
         heading_deg: that points up in the tile as it fits best; None where tiles are not turned.
-        width_m: of the tile on the ground.
-        corners: latitude and longitude of the tile's NW, NE, SE and SW corners; empty off the globe.
+        width_m: of the tile on the ground; None where the gallery does not know.
+        corners: latitude and longitude of the tile's NW, NE, SE and SW corners; empty where they are not known.
         thumbnail: the tile as JPEG.
     """
 
@@ -66,7 +66,7 @@ class Candidate:
     score: float
     confidence: float | None
     heading_deg: float | None
-    width_m: float
+    width_m: float | None
     corners: tuple[tuple[float, float], ...] = ()
     thumbnail: bytes = field(default=b"", repr=False)
 

@@ -29,6 +29,8 @@ MOST_TILES = 600
 """Thumbnails on a map; of larger galleries, those nearest to the answers."""
 
 _MARGIN = 0.04
+_LEAST_M = 20.0
+"""Ground around a pin that is on the map where no tile is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +62,8 @@ def draw_map(located: Sequence[Located], gallery: Gallery) -> MapPicture:
     pins_P2 = _metres([one.place for one in located], located[0].place)
     rows, xy_N2, width_m_N = _tiles_near(located, gallery, pins_P2)
     half_N1 = width_m_N[:, None] / 2
-    low, high = (xy_N2 - half_N1).min(axis=0), (xy_N2 + half_N1).max(axis=0)
-    low, high = np.minimum(low, pins_P2.min(axis=0)), np.maximum(high, pins_P2.max(axis=0))
+    edges = np.concatenate([xy_N2 - half_N1, xy_N2 + half_N1, pins_P2 - _LEAST_M, pins_P2 + _LEAST_M])
+    low, high = edges.min(axis=0), edges.max(axis=0)
     border = _MARGIN * float((high - low).max())
     low, high = low - border, high + border
     scale = WIDTH_PX / float((high - low).max())
@@ -116,12 +118,14 @@ def _tiles_near(
         xy_G2 = np.stack([columns["x_m"], columns["y_m"]], axis=1)
     else:
         xy_G2 = frame_around(origin.lat, origin.lon, columns["lat"], columns["lon"])
+    known = np.flatnonzero(~np.isnan(width_m_G))
+    xy_G2, width_m_G = xy_G2[known], width_m_G[known]
     distance_G = np.full(len(xy_G2), np.inf)
     for pin in pins_P2:
         np.minimum(distance_G, np.hypot(*(xy_G2 - pin).T), out=distance_G)
     rows = np.argsort(distance_G, kind="stable")[:MOST_TILES]
     rows = rows[np.argsort(-width_m_G[rows], kind="stable")]
-    return rows, xy_G2[rows], width_m_G[rows]
+    return known[rows], xy_G2[rows], width_m_G[rows]
 
 
 def _round_length(longest_m: float) -> float:

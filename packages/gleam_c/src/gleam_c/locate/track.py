@@ -116,10 +116,15 @@ def _seconds(ordered: Sequence[Located]) -> Floats:
 
 
 def _sigmas_m(ordered: Sequence[Located]) -> Floats:
-    """Return each fix's standard deviation: of its radius, or of half a tile where it states none."""
-    return np.array(
-        [(one.radius_m or one.candidates[0].width_m / 2) / SIGMAS_OF_RADIUS for one in ordered], dtype=np.float64
-    )
+    """Return each fix's standard deviation: of its radius, or of half a tile where it states none.
+
+    Raises:
+        DataError: neither is known.
+    """
+    radius_m_N = [one.radius_m or (one.candidates[0].width_m or 0.0) / 2 for one in ordered]
+    if min(radius_m_N) <= 0:
+        raise DataError("the gallery does not know how wide its tiles are, so that a track has no scale")
+    return np.array(radius_m_N, dtype=np.float64) / SIGMAS_OF_RADIUS
 
 
 def smooth(seconds_N: Floats, xy_N2: Floats, sigma_m_N: Floats, usable_N: npt.NDArray[np.bool_]) -> Smoothed:

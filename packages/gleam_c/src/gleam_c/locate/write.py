@@ -12,7 +12,7 @@ from gleam_common.artifacts import write_atomic, write_json
 from gleam_common.errors import ConfigError
 
 from gleam_c.gallery.gallery import Gallery
-from gleam_c.locate.geojson import answers_geojson, place_properties, track_geojson
+from gleam_c.locate.geojson import answers_geojson, outline, place_properties, track_geojson
 from gleam_c.locate.located import Located
 from gleam_c.locate.table import candidate_rows, csv_text
 from gleam_c.locate.track import Track
@@ -79,8 +79,6 @@ def _write_layers(out: Path, located: Sequence[Located]) -> None:
     import geopandas
     from shapely.geometry import Point
 
-    from gleam_c.locate.geometry import quadrangle
-
     points = [Point(one.place.latlon[::-1]) for one in located]
     properties = [place_properties(one) for one in located]
     places = geopandas.GeoDataFrame(properties, geometry=points, crs="EPSG:4326")
@@ -89,7 +87,7 @@ def _write_layers(out: Path, located: Sequence[Located]) -> None:
         if out.suffix.lower() == ".parquet":
             places.to_parquet(made)
         else:
-            outlines = [quadrangle(candidate.corners) for one in located for candidate in one.candidates]
+            outlines = [outline(candidate) for one in located for candidate in one.candidates]
             tiles = geopandas.GeoDataFrame(candidate_rows(located), geometry=outlines, crs="EPSG:4326")
             places.to_file(made, layer="places", driver="GPKG")
             tiles.to_file(made, layer="tiles", driver="GPKG")
