@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from gleam_common.errors import ArtifactError, ConfigError
 from gleam_x.base import build as base_build
-from gleam_x.base.build import BaseConfig, build_base
+from gleam_x.base import teaching
+from gleam_x.base.build import build_base
+from gleam_x.base.config import BaseConfig
 from gleam_x.even import is_even
 from gleam_x.open_base import open_base
 
@@ -27,7 +29,7 @@ def titles() -> list[str]:
 def base(world: Path, tmp_path_factory: pytest.TempPathFactory, titles: list[str]) -> Path:
     """A base whose making was interrupted after the tower, and then gone on with."""
     out = tmp_path_factory.mktemp("base") / "b"
-    usual = base_build.fit
+    usual = teaching.fit
 
     def fit(module, batches, steps, processes, title):
         titles.append(title)
@@ -36,7 +38,7 @@ def base(world: Path, tmp_path_factory: pytest.TempPathFactory, titles: list[str
         usual(module, batches, steps, processes, title)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(base_build, "fit", fit)
+        patch.setattr(teaching, "fit", fit)
         with pytest.raises(KeyboardInterrupt):
             build_base(world, out, CONFIG)
         return build_base(world, out, CONFIG)
@@ -46,7 +48,7 @@ def test_a_stopped_base_goes_on_behind_its_tower_and_a_finished_one_is_kept(
     world: Path, base: Path, titles: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert titles == ["vision tower", "describing", "describing", "comparing", "explaining"]
-    monkeypatch.setattr(base_build, "fit", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(teaching, "fit", lambda *_: pytest.fail("trained again"))
     assert build_base(world, base, CONFIG) == base
 
 

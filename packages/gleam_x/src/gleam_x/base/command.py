@@ -43,7 +43,8 @@ def base(
     from gleam_common.synthcity.build import build_world
     from gleam_common.synthcity.world import WorldConfig
 
-    from gleam_x.base.build import BaseConfig, build_base
+    from gleam_x.base.build import build_base
+    from gleam_x.base.config import BaseConfig
     from gleam_x.base.fitting import process_rank
 
     config = BaseConfig(
