@@ -1,0 +1,84 @@
+"""The base's two halves at school: the tower learns to see, then the language model to describe and to compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from gleam_common.artifacts import write_atomic
+from gleam_common.catalog import Catalog
+from safetensors.torch import load_file, save
+from torch.utils.data import Dataset
+
+from gleam_x.base.captions import CaptionBatches
+from gleam_x.base.comparisons import ComparisonBatches, draw_comparisons
+from gleam_x.base.config import BaseConfig
+from gleam_x.base.fitting import fit, process_rank
+from gleam_x.base.language import Comparer, Describer
+from gleam_x.base.seen import see_pictures
+from gleam_x.base.sights import Sight
+from gleam_x.base.tower import SightBatches, Tower, one_frame_patches
+from gleam_x.benchmark.pairs import read_landmarks
+from gleam_x.collate import Collator
+
+__all__ = ["TOWER_FILE", "teach_language", "teach_tower"]
+
+TOWER_FILE = "tower.safetensors"
+
+
+def teach_tower(model: Any, processor: Any, sights: list[Sight], config: BaseConfig, out: Path) -> None:
+    """Train the model's vision tower on what is under each of its tokens, and keep it in ``out``; or find it there."""
+    visual = model.model.visual
+    if (out / TOWER_FILE).is_file():
+        visual.load_state_dict(load_file(out / TOWER_FILE))
+        return
+    images = processor.image_processor
+    tower = Tower(visual, images.image_mean, images.image_std, config.tower_lr, config.tower_steps)
+
+    def batches(rank: int) -> Dataset[Any]:
+        return SightBatches(sights, config.tower_steps, config.tower_per_view, config.seed, rank)
+
+    with one_frame_patches(visual):
+        fit(tower, batches, config.tower_steps, config.processes, "vision tower")
+    if process_rank() == 0:
+        state = {name: value.detach().cpu().contiguous() for name, value in sorted(visual.state_dict().items())}
+        with write_atomic(out / TOWER_FILE) as file:
+            file.write(save(state))
+
+
+def teach_language(
+    model: Any,
+    processor: Any,
+    catalog: Catalog,
+    sights: list[Sight],
+    config: BaseConfig,
+) -> None:
+    """Train the language model: first what single pictures show; then verdicts, many and short; then reasons too."""
+    by_id = {sight.picture_id: sight for sight in sights}
+    seen = see_pictures(model.model.visual, processor, sights, config.variants, config.seed)
+    # Drawn here and not before the tower, where the other processes would wait to be started.
+    comparisons, marks = draw_comparisons(catalog, config.draws, config.seed), read_landmarks(catalog)
+
+    def captions(rank: int) -> Dataset[Any]:
+        return CaptionBatches(
+            marks, by_id, seen, processor, steps=config.caption_steps, batch_size=config.caption_batch_size,
+            seed=config.seed, rank=rank,
+        )  # fmt: skip
+
+    describer = Describer(model, config.lr, config.shows_weight, config.caption_steps)
+    fit(describer, captions, config.caption_steps, config.processes, "describing")
+    collator, shows = Collator(processor), None
+    for title, steps, explained, shows_weight in (
+        ("comparing", config.verdict_steps, 0.0, config.shows_weight),
+        ("explaining", config.reason_steps, config.explained, config.later_shows_weight),
+    ):
+
+        def batches(rank: int, steps: int = steps, explained: float = explained) -> Dataset[Any]:
+            return ComparisonBatches(
+                comparisons, by_id, seen, collator, steps=steps, batch_size=config.batch_size, explained=explained,
+                seed=config.seed, rank=rank,
+            )  # fmt: skip
+
+        comparer = Comparer(model, config.lr, config.verdict_weight, shows_weight, steps, shows)
+        fit(comparer, batches, steps, config.processes, title)
+        shows = comparer.shows
