@@ -91,6 +91,24 @@ def test_tags_are_a_prior_only_when_asked_for(run, tmp_path, gallery, city_map, 
     assert json.loads(out.read_text())["results"][0]["candidates"][0]["gallery_id"] == claimed["gallery_id"]
 
 
+def test_a_heading_in_the_tags_chooses_among_turned_tiles_only_when_asked_for(run, tmp_path, gallery, city_map, common):
+    xmp = b'<x drone-dji:GimbalYawDegree="+118.0" drone-dji:GimbalPitchDegree="-90.0"/>'
+    photo = cut_photo(city_map, gallery.tile(20), tmp_path / "yaw.jpg", xmp=xmp, quality=95)
+    plain = cut_photo(city_map, gallery.tile(20), tmp_path / "yaw.png")
+    out, uav = tmp_path / "o.json", [*common[:-1], "uav"]
+
+    def headings(*words: object) -> set[float]:
+        run(*words, "--candidates", 25, "--out", out)
+        return {one["heading_deg"] for one in json.loads(out.read_text())["results"][0]["candidates"]}
+
+    assert headings(photo, *uav) >= {0.0, 240.0}
+    assert headings(photo, *uav, "--exif-heading-deg", 20) == {120.0}
+    assert headings(photo, *uav, "--exif-heading-deg", 125) == {0.0, 120.0, 240.0}
+    assert headings(plain, *common, "--exif-heading-deg", 20) == {None}  # tiles are not turned for maps
+    assert "no heading in the photo's tags" in run(plain, *uav, "--exif-heading-deg", 20, code=2)
+    assert "tolerance" in run(photo, *uav, "--exif-heading-deg", 200, code=2)
+
+
 def test_one_spot_is_one_answer(run, tmp_path, gallery, city_map, common):
     spot = [cut_photo(city_map, gallery.tile(11), tmp_path / f"{'s' * n}.png") for n in (1, 2, 3)]
     out = tmp_path / "o.json"

@@ -23,6 +23,7 @@ from gleam_c.search.approximate import RecallWatch, over_fetched, score_proposal
 from gleam_c.search.area import Area, bounds_of
 from gleam_c.search.engine import EXACT, Engine, check_engine, open_engine
 from gleam_c.search.exact import Best, merge, search_rows
+from gleam_c.search.facing import Facing
 from gleam_c.search.place_index import Candidates, PlaceIndex
 
 if TYPE_CHECKING:
@@ -153,6 +154,7 @@ class Gallery:
         *,
         view: View | str,
         area: Area | None = None,
+        facing: Facing | None = None,
     ) -> list[Hits]:
         """Return the best tiles for each query: exactly from the folder, or among those that the engine proposes.
 
@@ -164,6 +166,7 @@ class Gallery:
             k: how many tiles; fewer are returned when fewer lie in the area.
             view: of the queries: it decides which windows and headings of the tiles they are compared with.
             area: confines the search.
+            facing: confines it to tiles turned to such headings, where tiles are turned for the view.
 
         Raises:
             ConfigError: ``k`` below 1, or a view that the gallery was not built for.
@@ -172,7 +175,7 @@ class Gallery:
         """
         if k < 1:
             raise ConfigError("how many tiles to find", value=k, allowed="1 or more")
-        names = self.matrices_for(view)
+        names = self.matrices_for(view, facing)
         queries_QD = self._checked(queries_QD)
         found = None if area is None else self.candidates(area)
         if self._engine is None or (len(self) if found is None else len(found.rows)) <= self._exact_up_to:
@@ -183,8 +186,8 @@ class Gallery:
                 self.watch.compare(best, self._exact(names, queries_QD[checked], k, found), checked.tolist())
         return [self._hits(best, query, names) for query in range(len(queries_QD))]
 
-    def matrices_for(self, view: View | str) -> list[str]:
-        """Return the names of the matrices that queries of a view are compared with.
+    def matrices_for(self, view: View | str, facing: Facing | None = None) -> list[str]:
+        """Return the names of the matrices that queries of a view, with a known heading or any, are compared with.
 
         Raises:
             ConfigError: unknown view, or one that the gallery was not built for.
@@ -197,7 +200,12 @@ class Gallery:
                 allowed=list(views),
                 fix="build it with --views",
             )
-        return views[str(view)]
+        names = views[str(view)]
+        if facing is None:
+            return names
+        return [
+            names[number] for number in facing.fitting([self.description.matrices[name]["up_deg"] for name in names])
+        ]
 
     def _exact(
         self, names: Sequence[str], queries_QD: npt.NDArray[np.float32], k: int, found: Candidates | None

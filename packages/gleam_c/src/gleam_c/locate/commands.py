@@ -25,6 +25,7 @@ def locate(
     near: str | None = None,
     radius_m: float | None = None,
     exif_radius_m: float | None = None,
+    exif_heading_deg: float | None = None,
     candidates: int = 5,
     one_spot: bool = False,
     track: bool = False,
@@ -43,6 +44,8 @@ def locate(
         near: LAT,LON: search only around there, such as 52.23,10.90; LAT,LON,RADIUS_M says how far at once.
         radius_m: how far around --near, in metres; 1000 by default.
         exif_radius_m: search only so far around the GPS position in each photo's own tags; unused otherwise.
+        exif_heading_deg: compare only with tiles turned to within so many degrees of the heading in each photo's own
+            tags (a drone's gimbal, a phone's compass), such as 20; unused otherwise.
         candidates: tiles in each answer.
         one_spot: the photos show one spot together and get one answer.
         track: the photos are one flight: their places are smoothed into a track in the order of their times.
@@ -67,6 +70,7 @@ def locate(
         view=view_given(view),
         area=near_given(near, radius_m),
         exif_radius_m=exif_radius_m,
+        exif_heading_deg=exif_heading_deg,
         candidates=candidates,
         is_one_spot=one_spot,
         min_confidence=min_confidence,

@@ -20,9 +20,10 @@ from gleam_c.locate.located import Located
 from gleam_c.locate.photo_set import fused_embedding, fused_hits, one_view
 from gleam_c.locate.photos import Photo, embed_photos, photo_paths
 from gleam_c.locate.posterior import NEIGHBOURS
-from gleam_c.locate.prior import near_photo
+from gleam_c.locate.prior import facing_of_photo, near_photo
 from gleam_c.model_folder import load_encoder
 from gleam_c.search.area import Area
+from gleam_c.search.facing import Facing
 
 __all__ = ["Locator", "Question", "find_model"]
 
@@ -35,6 +36,8 @@ class Question:
         view: of all photos; guessed for each when None.
         area: that is searched; everywhere when None.
         exif_radius_m: search only so far around the position in each photo's own tags; they are not used when None.
+        exif_heading_deg: compare only with tiles turned to within so many degrees of the heading in each photo's own
+            tags, where tiles are turned for its view; headings are not used when None.
         candidates: tiles in an answer.
         is_one_spot: all photos show one spot and get one answer.
         min_confidence: below which an answer is abstained from; has no effect without a calibration.
@@ -43,6 +46,7 @@ class Question:
     view: View | None = None
     area: Area | None = None
     exif_radius_m: float | None = None
+    exif_heading_deg: float | None = None
     candidates: int = 5
     is_one_spot: bool = False
     min_confidence: float = 0.5
@@ -131,14 +135,14 @@ class Locator:
 
     def _hits(self, photos: Sequence[Photo], question: Question) -> list[Hits]:
         """Return what is found for each photo; photos of one view and area are searched together."""
-        areas = [self._area([photo], question) for photo in photos]
-        groups: dict[tuple[View, Area | None], list[int]] = {}
-        for number, (photo, area) in enumerate(zip(photos, areas, strict=True)):
-            groups.setdefault((photo.guess.view, area), []).append(number)
+        groups: dict[tuple[View, Area | None, Facing | None], list[int]] = {}
+        for number, photo in enumerate(photos):
+            prior = (photo.guess.view, self._area([photo], question), self._facing(photo, question))
+            groups.setdefault(prior, []).append(number)
         found: dict[int, Hits] = {}
-        for (view, area), numbers in groups.items():
+        for (view, area, facing), numbers in groups.items():
             queries_QD = np.stack([photos[number].embedding for number in numbers])
-            hits = self.gallery.search(queries_QD, NEIGHBOURS, view=view, area=area)
+            hits = self.gallery.search(queries_QD, NEIGHBOURS, view=view, area=area, facing=facing)
             found |= dict(zip(numbers, hits, strict=True))
         return [found[number] for number in range(len(photos))]
 
@@ -146,14 +150,25 @@ class Locator:
         view, area = photos[0].guess.view, self._area(photos, question)
         if len(self.gallery.matrices_for(view)) == 1:
             return self.gallery.search(fused_embedding(photos), NEIGHBOURS, view=view, area=area)[0]
-        queries_QD = np.stack([photo.embedding for photo in photos])
-        return fused_hits(self.gallery.search(queries_QD, NEIGHBOURS, view=view, area=area))
+        hits = [
+            self.gallery.search(
+                photo.embedding, NEIGHBOURS, view=view, area=area, facing=self._facing(photo, question)
+            )[0]
+            for photo in photos
+        ]
+        return fused_hits(hits)
 
     def _area(self, photos: Sequence[Photo], question: Question) -> Area | None:
         if question.exif_radius_m is None:
             return question.area
         names, facts = [photo.name for photo in photos], [photo.facts for photo in photos]
         return near_photo(names, facts, question.exif_radius_m)
+
+    def _facing(self, photo: Photo, question: Question) -> Facing | None:
+        is_turned = len(self.gallery.matrices_for(photo.guess.view)) > 1
+        if question.exif_heading_deg is None or not is_turned:
+            return None
+        return facing_of_photo(photo.name, photo.facts, question.exif_heading_deg)
 
     def _answer(self, photos: Sequence[Photo], hits: Hits, question: Question) -> Located:
         fit = None if self.calibration is None else self.calibration.views.get(photos[0].guess.view)

@@ -1,4 +1,4 @@
-"""Where a photo is looked for: near a point that is given, or near the one in its own tags when that is asked for."""
+"""What is known beforehand: a place that is given, or what a photo's own tags say when that is asked for."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from gleam_common.errors import ConfigError, DataError
 from gleam_common.photo_facts import PhotoFacts
 
 from gleam_c.search.area import Near
+from gleam_c.search.facing import Facing
 
-__all__ = ["near_given", "near_photo"]
+__all__ = ["facing_of_photo", "near_given", "near_photo"]
 
 
 _RADIUS_M = 1000.0
@@ -53,3 +54,18 @@ def near_photo(names: Sequence[str], facts: Sequence[PhotoFacts], radius_m: floa
         value=names[0],
         fix="give --near LAT,LON,RADIUS_M, or leave out --exif-radius-m to search everywhere",
     )
+
+
+def facing_of_photo(name: str, facts: PhotoFacts, tolerance_deg: float) -> Facing:
+    """Return the headings around the one that a photo's tags say: a drone's gimbal, or a phone's compass.
+
+    Raises:
+        DataError: they say none, or no tolerance.
+    """
+    if facts.heading_deg is None:
+        raise DataError(
+            "no heading in the photo's tags (XMP GimbalYawDegree, EXIF GPSImgDirection of true north)",
+            value=name,
+            fix="leave out --exif-heading-deg to compare with tiles of every heading",
+        )
+    return Facing(heading_deg=facts.heading_deg, tolerance_deg=tolerance_deg)
