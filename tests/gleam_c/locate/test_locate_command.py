@@ -165,6 +165,23 @@ def test_the_page_needs_nothing_else(run, tmp_path, photos, common):
     assert dom.count('class="pin') == 3
 
 
+def test_names_of_strangers_are_text_on_the_page(run, tmp_path, gallery, city_map, common):
+    photo = cut_photo(city_map, gallery.tile(3), tmp_path / "<img src=x onerror=alert(1)>&.png")
+    run(photo, *common, "--out", tmp_path / "o.html")
+    page = (tmp_path / "o.html").read_text()
+    assert "<img src=x" not in page
+    assert "&lt;img src=x onerror=alert(1)&gt;&amp;.png" in page
+
+
+def test_a_photo_whose_guessed_view_the_gallery_does_not_serve_is_named(run, tmp_path, gallery_folder, model):
+    picture = np.random.default_rng(0).integers(40, 160, (90, 120, 3), dtype=np.uint8)
+    picture[:30] = (150, 190, 240)
+    Image.fromarray(picture).save(tmp_path / "street.png")
+    told = run(tmp_path / "street.png", "--gallery", gallery_folder, "--model", model, code=2)
+    assert "street.png is taken for a ground picture (its upper part looks like sky)" in told
+    assert "--view" in told
+
+
 def test_a_flight_is_a_line_with_a_covariance_for_each_fix(run, tmp_path, gallery, city_map, common):
     start = datetime(2026, 5, 1, 12, 0, 0)
     first = gallery.tile(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from gleam_c.locate.located import Candidate, Located, Place
 from gleam_c.locate.posterior import frame_back
 from gleam_c.locate.track import SIGMAS_OF_RADIUS, smooth, track_of
-from gleam_common.errors import DataError
+from gleam_common.errors import ConfigError, DataError
 from gleam_common.geo import distance_m
 from gleam_common.views import View
 
@@ -110,3 +111,9 @@ def test_what_makes_no_track_is_refused() -> None:
         track_of([located(0, 52.0, 11.0, 0.0), located(1, 52.0, 11.0, None)])
     with pytest.raises(DataError, match="at least 2"):
         track_of([located(0, 52.0, 11.0, 0.0), located(1, 52.0, 11.0, 1.0, abstained="no")])
+
+
+def test_without_filterpy_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "filterpy.kalman", None)
+    with pytest.raises(ConfigError, match=r"gleam-c\[track\]"):
+        track_of([located(0, 52.0, 11.0, 0.0), located(1, 52.0, 11.0, 1.0)])

@@ -125,6 +125,7 @@ class Locator:
         if question.view is not None:
             self.gallery.matrices_for(question.view)
         photos = embed_photos(self.encoder, paths, question.view)
+        self._check_views(photos)
         if question.is_one_spot:
             one_view(photos)
             return [self._answer(photos, self._hits_of_set(photos, question), question)]
@@ -132,6 +133,17 @@ class Locator:
             self._answer([photo], hits, question)
             for photo, hits in zip(photos, self._hits(photos, question), strict=True)
         ]
+
+    def _check_views(self, photos: Sequence[Photo]) -> None:
+        served = self.gallery.description.views
+        for photo in photos:
+            if str(photo.guess.view) not in served:
+                raise ConfigError(
+                    f"{photo.name} is taken for a {photo.guess.view} picture ({photo.guess.reason}), "
+                    "and the gallery was not built for those",
+                    allowed=list(served),
+                    fix="say --view if it is another, or build a gallery with --views",
+                )
 
     def _hits(self, photos: Sequence[Photo], question: Question) -> list[Hits]:
         """Return what is found for each photo; photos of one view and area are searched together."""
