@@ -272,5 +272,7 @@ def test_without_a_calibration_nothing_is_made_up(run, tmp_path, photos, gallery
 
 def test_help_teaches(run):
     told = run("--help")
+    assert "usage: gleam-c locate PHOTOS ... --gallery GALLERY" in told
+    assert "--photos" not in told
     for word in ("--near", "--radius-m", "--exif-radius-m", "--track", ".gpkg"):
         assert word in told

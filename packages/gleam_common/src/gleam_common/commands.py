@@ -121,6 +121,7 @@ def _as_typed(told: str, first: tuple[str, ...]) -> str:
     for name in filter(None, first):
         told = re.sub(rf"  --{name} {name.upper()}", f"  {name.upper()}" + " " * (len(name) + 3), told)
         told = re.sub(rf"\[?--{name} {name.upper()}\]?", name.upper(), told)
+        told = re.sub(rf"--{name} \[ITEM,\.\.\.\](, --{name}\+ \[ITEM,\.\.\.\])?", f"{name.upper()} ...", told)
     told = re.sub(r"--[a-z_]+", lambda option: option.group().replace("_", "-"), told)
     return re.sub(r"<class\s+'(?:\w+\.)*(\w+)'>", r"\1", told)
 
