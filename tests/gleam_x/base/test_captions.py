@@ -7,8 +7,8 @@ import pytest
 import torch
 from gleam_common.views import View
 from gleam_x.architecture import PRESETS, build_model, build_processor
-from gleam_x.base.captions import CaptionBatches
-from gleam_x.base.language import Describer
+from gleam_x.base.captions import CaptionBatches, InTurn
+from gleam_x.base.language import Comparer
 from gleam_x.base.seen import see_pictures
 from gleam_x.base.sights import make_sight
 from gleam_x.benchmark.landmarks import Landmark
@@ -79,7 +79,7 @@ def test_what_is_learnt_is_the_caption_and_nothing_else(parts) -> None:
             assert {one.what for one in found.said} == {KINDS[view]}, said
             kept = batch["attention_mask"][row].bool()
             assert tokenizer.decode(batch["input_ids"][row][kept]).endswith(said)
-            assert torch.equal(batch["shows"][row], torch.from_numpy(parts[4][str(view)][0].shows_L))
+            assert torch.equal(batch["shows"][row], torch.from_numpy(np.tile(parts[4][str(view)][0].shows_L, 2)))
             assert int(batch["mm_token_type_ids"][row].sum()) == len(batch["seen"][row])
     assert languages == {"en", "zh"}
 
@@ -103,15 +103,25 @@ def test_pictures_without_a_thing_to_name_are_left_out(parts) -> None:
     assert not any("bridge" in said or "桥" in said for said in bridges)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.35, 1.0])
+def test_captions_take_their_share_of_the_batches(share: float) -> None:
+    steps = range(100)
+    mixed = InTurn([("usual", step) for step in steps], [("some", step) for step in steps], share)
+    drawn = [mixed[step] for step in steps]
+    assert [step for _, step in drawn] == list(steps)
+    assert sum(kind == "some" for kind, _ in drawn) == round(100 * share)
+    assert len(mixed) == 100
+
+
 def test_a_model_learns_to_describe(parts) -> None:
     torch.manual_seed(0)
     model = parts[0]
-    describer = Describer(model, 1e-2, 0.1, 30)
-    describer.log = lambda *_, **__: None  # type: ignore[method-assign, assignment]
+    comparer = Comparer(model, 1e-2, 0.3, 0.1, 30)
+    comparer.log = lambda *_, **__: None  # type: ignore[method-assign, assignment]
     optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=5e-3)
     losses = []
     for step in range(30):
-        loss = describer.training_step(batches(parts, steps=30)[step], step)
+        loss = comparer.training_step(batches(parts, steps=30)[step], step)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -1,7 +1,8 @@
 """What the language model learns to talk from: single pictures of the train places, and what is to be seen in them.
 
 A caption is the sentence that a reason would have about the picture, with more things in it. It costs a third of a
-comparison, so that words, things and places are learnt here and comparing need not wait for them.
+comparison and names more. Captions stand among reasons and not before them: a model that learns verdicts alone
+afterwards forgets every word (measured: 0.68 after 250 batches of captions, 7.25 again after 400 of verdicts).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from gleam_x.benchmark.schema import LANGUAGES
 from gleam_x.benchmark.wording import describe
 from gleam_x.collate import EXPLANATION, IGNORED
 
-__all__ = ["CaptionBatches"]
+__all__ = ["CaptionBatches", "InTurn"]
 
 _STREAM = 7702
 _MOST_NAMED = 4
@@ -86,7 +87,8 @@ class CaptionBatches(Dataset[dict[str, Any]]):
         return _padded(rows, int(self._tokenizer.pad_token_id), self._image_id) | {
             "image_grid_thw": grids,
             "seen": [picture.tokens_TH for picture in pictures],
-            "shows": torch.from_numpy(np.stack([picture.shows_L for picture in pictures])),
+            # As if both pictures of a pair were this one.
+            "shows": torch.from_numpy(np.stack([np.tile(picture.shows_L, 2) for picture in pictures])),
         }
 
     def _row(self, caption: str, language: str, count: int) -> tuple[list[int], int]:
@@ -94,6 +96,27 @@ class CaptionBatches(Dataset[dict[str, Any]]):
         before, behind = self._questions[language]
         question = [*before, *[self._image_id] * count, *behind]
         return [*question, *self._tokenizer.encode(caption, add_special_tokens=False), self._end_id], len(question)
+
+
+class InTurn(Dataset[dict[str, Any]]):
+    """Batches of two sets in turn: number ``step`` comes from ``some`` for the given share of the steps.
+
+    Args:
+        usual: batches.
+        some: as many others.
+        share: of them, 0 to 1; they are spread evenly.
+    """
+
+    def __init__(self, usual: Dataset[dict[str, Any]], some: Dataset[dict[str, Any]], share: float) -> None:
+        self._usual, self._some, self._share = usual, some, share
+
+    def __len__(self) -> int:
+        return len(self._usual)  # type: ignore[arg-type]
+
+    @override
+    def __getitem__(self, step: int) -> dict[str, Any]:
+        is_due = int((step + 1) * self._share) > int(step * self._share)
+        return self._some[step] if is_due else self._usual[step]
 
 
 def _question(processor: Any, asked: str) -> tuple[list[int], list[int]]:

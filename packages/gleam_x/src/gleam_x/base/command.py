@@ -16,16 +16,15 @@ def base(
     size: str = "small",
     seed: int = 1,
     tower_steps: int = 1300,
-    caption_steps: int = 250,
-    verdict_steps: int = 400,
-    reason_steps: int = 250,
+    verdict_steps: int = 500,
+    reason_steps: int = 600,
     processes: int = 2,
     overwrite: bool = False,
 ) -> None:
     """Train a small Qwen2.5-VL with a tokenizer of its own on a SynthCity world, to be used where no hub is.
 
-    First its vision tower learns what is under each of its tokens; then the language model learns to describe single
-    pictures of the train places, and to compare two. Finished, it is kept; a killed run
+    First its vision tower learns what is under each of its tokens; then the language model learns to compare two
+    pictures of the train places, to describe single ones, and to say why. Finished, it is kept; a killed run
     goes on after the tower if that was done.
 
     Args:
@@ -34,9 +33,8 @@ def base(
         size: nano (0.2 M parameters, for tests), small (2.5 M) or medium (7 M).
         seed: of weights and draws.
         tower_steps: batches of the tower on each process.
-        caption_steps: batches of single pictures that are described.
         verdict_steps: batches of comparisons without a reason on each process.
-        reason_steps: batches of comparisons with reasons, after them.
+        reason_steps: batches of comparisons with reasons, and of captions, after them.
         processes: on CPU cores.
         overwrite: empty OUT first if it holds a base trained otherwise.
     """
@@ -48,8 +46,8 @@ def base(
     from gleam_x.base.fitting import process_rank
 
     config = BaseConfig(
-        size=size, seed=seed, tower_steps=tower_steps, caption_steps=caption_steps, verdict_steps=verdict_steps,
-        reason_steps=reason_steps, processes=processes,
+        size=size, seed=seed, tower_steps=tower_steps, verdict_steps=verdict_steps, reason_steps=reason_steps,
+        processes=processes,
     )  # fmt: skip
     if not world.exists():
         build_world(WorldConfig(), world)

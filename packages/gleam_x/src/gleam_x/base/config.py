@@ -26,17 +26,17 @@ class BaseConfig:
         tower_per_view: pictures of each of the five views in them.
         tower_lr: peak learning rate.
         variants: of each picture that verdicts are learnt from, beside the whole.
-        caption_steps: batches of single pictures that are described, on each process.
-        caption_batch_size: of those.
         verdict_steps: batches of comparisons without a reason on each process.
-        reason_steps: batches of comparisons with reasons, after them.
+        reason_steps: batches of comparisons with reasons, and of captions, after them.
         batch_size: of comparisons.
         lr: peak learning rate of the language model.
         verdict_weight: of the verdict in the loss, 0 to 1.
-        shows_weight: of what pictures show, while captions and verdicts are learnt.
+        shows_weight: of what pictures show, while verdicts are learnt.
         later_shows_weight: of the same beside reasons. Gradients are clipped together, so that a large one leaves
             little of the others.
         explained: share of the later comparisons that say why, 0 to 1.
+        captioned: share of the later batches that describe single pictures, 0 to 1.
+        caption_batch_size: of those.
         processes: on CPU cores; 1 trains in this process.
 
     Raises:
@@ -52,16 +52,16 @@ class BaseConfig:
     tower_per_view: int = 8
     tower_lr: float = 2e-3
     variants: int = 2
-    caption_steps: int = 250
-    caption_batch_size: int = 48
-    verdict_steps: int = 400
-    reason_steps: int = 250
+    verdict_steps: int = 500
+    reason_steps: int = 600
     batch_size: int = 32
     lr: float = 1.5e-3
     verdict_weight: float = 0.3
     shows_weight: float = 0.3
     later_shows_weight: float = 0.03
     explained: float = 0.85
+    captioned: float = 0.35
+    caption_batch_size: int = 64
     processes: int = 2
 
     def __post_init__(self) -> None:

@@ -22,40 +22,9 @@ from gleam_x.base.tower import warm_cosine
 from gleam_x.collate import VERDICT
 from gleam_x.losses import count_spans, logits_of_hidden, span_loss
 
-__all__ = ["Comparer", "Describer"]
+__all__ = ["Comparer"]
 
 _WORDS = ("input_ids", "attention_mask", "mm_token_type_ids", "image_grid_thw")
-
-
-class Describer(lightning.LightningModule):
-    """The language model learns to describe; the tower's tokens are given.
-
-    Args:
-        model: a Qwen2.5-VL; its tower is left as it is.
-        lr: peak learning rate.
-        shows_weight: of what the picture shows, beside the words.
-        steps: of the training, for the schedule.
-    """
-
-    def __init__(self, model: Any, lr: float, shows_weight: float, steps: int) -> None:
-        super().__init__()
-        self.model = model.train()
-        self.model.model.visual.requires_grad_(False)
-        self.shows = _head(model, len(LOOKS))
-        self._lr, self._shows_weight, self._steps = lr, shows_weight, steps
-
-    @override
-    def training_step(self, batch: dict[str, Any], _: int) -> Tensor:
-        last_BTH, middle_BTH = _hidden_states(self.model, batch)
-        told = span_loss(*logits_of_hidden(self.model, last_BTH, batch), count_spans(batch), None)
-        shows = _shows_loss(self.shows, middle_BTH, batch)
-        self.log("loss", told.detach(), prog_bar=True)
-        self.log("shows", shows.detach(), prog_bar=True)
-        return told + self._shows_weight * shows
-
-    @override
-    def configure_optimizers(self) -> Any:
-        return _optimizer(self, self._lr, self._steps)
 
 
 class Comparer(lightning.LightningModule):
@@ -93,8 +62,10 @@ class Comparer(lightning.LightningModule):
         told = span_loss(logits_SV, labels_S, spans_S, count_spans(batch), self._verdict_weight)
         shows = _shows_loss(self.shows, middle_BTH, batch)
         is_verdict_S = spans_S == VERDICT
-        right = (logits_SV[is_verdict_S].argmax(dim=-1) == labels_S[is_verdict_S]).float().mean()
-        for name, value in (("loss", told), ("shows", shows), ("verdict", right)):
+        if is_verdict_S.any():
+            right = (logits_SV[is_verdict_S].argmax(dim=-1) == labels_S[is_verdict_S]).float().mean()
+            self.log("verdict", right, prog_bar=True)
+        for name, value in (("loss", told), ("shows", shows)):
             self.log(name, value.detach(), prog_bar=True)
         return told + self._shows_weight * shows
 

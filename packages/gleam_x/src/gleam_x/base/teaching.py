@@ -10,11 +10,11 @@ from gleam_common.catalog import Catalog
 from safetensors.torch import load_file, save
 from torch.utils.data import Dataset
 
-from gleam_x.base.captions import CaptionBatches
+from gleam_x.base.captions import CaptionBatches, InTurn
 from gleam_x.base.comparisons import ComparisonBatches, draw_comparisons
 from gleam_x.base.config import BaseConfig
 from gleam_x.base.fitting import fit, process_rank
-from gleam_x.base.language import Comparer, Describer
+from gleam_x.base.language import Comparer
 from gleam_x.base.seen import see_pictures
 from gleam_x.base.sights import Sight
 from gleam_x.base.tower import SightBatches, Tower, one_frame_patches
@@ -53,31 +53,26 @@ def teach_language(
     sights: list[Sight],
     config: BaseConfig,
 ) -> None:
-    """Train the language model: first what single pictures show; then verdicts, many and short; then reasons too."""
+    """Train the language model: first verdicts, many and short; then reasons, and captions among them."""
     by_id = {sight.picture_id: sight for sight in sights}
     seen = see_pictures(model.model.visual, processor, sights, config.variants, config.seed)
     # Drawn here and not before the tower, where the other processes would wait to be started.
     comparisons, marks = draw_comparisons(catalog, config.draws, config.seed), read_landmarks(catalog)
-
-    def captions(rank: int) -> Dataset[Any]:
-        return CaptionBatches(
-            marks, by_id, seen, processor, steps=config.caption_steps, batch_size=config.caption_batch_size,
-            seed=config.seed, rank=rank,
-        )  # fmt: skip
-
-    describer = Describer(model, config.lr, config.shows_weight, config.caption_steps)
-    fit(describer, captions, config.caption_steps, config.processes, "describing")
     collator, shows = Collator(processor), None
-    for title, steps, explained, shows_weight in (
-        ("comparing", config.verdict_steps, 0.0, config.shows_weight),
-        ("explaining", config.reason_steps, config.explained, config.later_shows_weight),
+    for title, steps, explained, captioned, shows_weight in (
+        ("comparing", config.verdict_steps, 0.0, 0.0, config.shows_weight),
+        ("explaining", config.reason_steps, config.explained, config.captioned, config.later_shows_weight),
     ):
 
-        def batches(rank: int, steps: int = steps, explained: float = explained) -> Dataset[Any]:
-            return ComparisonBatches(
-                comparisons, by_id, seen, collator, steps=steps, batch_size=config.batch_size, explained=explained,
-                seed=config.seed, rank=rank,
-            )  # fmt: skip
+        def batches(
+            rank: int, steps: int = steps, explained: float = explained, captioned: float = captioned
+        ) -> Dataset[Any]:
+            draw = {"steps": steps, "seed": config.seed, "rank": rank}
+            compared = ComparisonBatches(
+                comparisons, by_id, seen, collator, batch_size=config.batch_size, explained=explained, **draw
+            )
+            described = CaptionBatches(marks, by_id, seen, processor, batch_size=config.caption_batch_size, **draw)
+            return InTurn(compared, described, captioned)
 
         comparer = Comparer(model, config.lr, config.verdict_weight, shows_weight, steps, shows)
         fit(comparer, batches, steps, config.processes, title)
