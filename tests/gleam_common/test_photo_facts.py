@@ -13,7 +13,7 @@ from gleam_common.photo_facts import facts_of, read_facts
 from PIL import Image
 
 REAL = Path(os.environ.get("GLEAM_REAL_DATA", "../shared/data/real"))
-DJI = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description xmlns:drone-dji="http://www.dji.com/drone-dji/1.0/"
+DJI = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description
  drone-dji:RelativeAltitude="+40.10" drone-dji:GimbalYawDegree="-42.80" drone-dji:GimbalPitchDegree="-89.90"/>"""
 
 
