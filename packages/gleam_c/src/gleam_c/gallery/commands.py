@@ -52,7 +52,7 @@ def build(
         zoom: of XYZ tiles; by default all as they are, or the deepest when they are cut.
         name: first part of the tiles' ids; by default the source's name.
         engine: that searches it: exact (the folder alone, good to millions of tiles); lance or qdrant, in the gallery's
-            folder or as lance:///FOLDER, qdrant:///FOLDER, qdrant+http://HOST:PORT (key: $QDRANT_API_KEY).
+            folder or as lance:///FOLDER, qdrant:///FOLDER, qdrant+http://{HOST}:{PORT} (key: $QDRANT_API_KEY).
         device: cpu, cuda, cuda:N, or auto (a GPU when there is one).
         overwrite: replace a gallery in OUT that was made otherwise.
     """

@@ -81,6 +81,7 @@ class Gallery:
         self.folder = folder
         self._threads, self._exact_up_to, self.watch = threads, exact_up_to, RecallWatch()
         self._engine = self._opened(check_engine(engine or folder.description.engine))
+        self._maps: dict[tuple[str, str], npt.NDArray[np.float16]] = {}
         counts = [segment.tiles for segment in folder.segments]
         self._starts = np.cumsum([0, *counts])
         self._locators: dict[str, Locator] = {}
@@ -215,7 +216,7 @@ class Gallery:
             inside = None if found is None else _of_segment(found, start, segment)
             if inside is not None and not len(inside.rows):
                 continue
-            matrices = [segment.matrix(name) for name in names]
+            matrices = [self._mapped(segment, name) for name in names]
             runs, rows = (None, None) if inside is None else (inside.runs, inside.rows)
             best = search_rows(matrices, queries_QD, k, runs, rows, self._threads)
             parts.append(Best(rows=best.rows + start, scores=best.scores, matrices=best.matrices))
@@ -233,12 +234,18 @@ class Gallery:
             proposals_QP = np.where(inside_QP, proposals_QP, -1)
         return score_proposals(proposals_QP, queries_QD, k, lambda rows: [self._gathered(name, rows) for name in names])
 
+    def _mapped(self, segment: Segment, name: str) -> npt.NDArray[np.float16]:
+        key = (segment.folder.name, name)
+        if key not in self._maps:
+            self._maps[key] = segment.matrix(name)
+        return self._maps[key]
+
     def _gathered(self, name: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float16]:
         """Return some rows of a matrix, given in rising order."""
         cuts = np.searchsorted(rows, self._starts)
         return np.concatenate(
             [
-                segment.matrix(name)[rows[begin:end] - start]
+                self._mapped(segment, name)[rows[begin:end] - start]
                 for segment, start, begin, end in zip(
                     self.folder.segments, self._starts.tolist(), cuts.tolist(), cuts[1:].tolist(), strict=False
                 )

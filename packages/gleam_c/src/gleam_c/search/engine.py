@@ -27,8 +27,8 @@ ENGINES = (
     "lance:///FOLDER",
     "qdrant",
     "qdrant:///FOLDER",
-    "qdrant+http://HOST:PORT",
-    "qdrant+https://HOST:PORT",
+    "qdrant+http://{HOST}:{PORT}",
+    "qdrant+https://{HOST}:{PORT}",
 )
 _KINDS = ("lance", "qdrant", "qdrant+http", "qdrant+https")
 
@@ -74,7 +74,7 @@ def check_engine(url: str) -> str:
             fix="leave it out of the URL and set QDRANT_API_KEY in the environment",
         )
     if kind.startswith("qdrant+") and not parts.hostname:
-        raise ConfigError("the engine's URL has no host", value=url, allowed="qdrant+http://HOST:PORT")
+        raise ConfigError("the engine's URL has no host", value=url, allowed="qdrant+http://{HOST}:{PORT}")
     return url
 
 

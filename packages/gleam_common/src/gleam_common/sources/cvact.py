@@ -17,6 +17,7 @@ from gleam_common.catalog import Catalog
 from gleam_common.errors import DataError
 from gleam_common.sources.assemble import Row, assemble
 from gleam_common.sources.listing import folder_of, pictures
+from gleam_common.sources.one_part import one_part
 from gleam_common.sources.source import Count, Source
 from gleam_common.views import View
 
@@ -56,10 +57,12 @@ def read(root: Path) -> Catalog:
     labels = _read_labels(root)
     splits = []
     if (root / SMALL).is_dir() or not (root / TEST).is_dir():
-        there = set(_complete(root, SMALL))
-        splits = [(split, SMALL, [one for one in ids if one in there]) for split, ids in labels.splits.items()]
+        with one_part():
+            there = set(_complete(root, SMALL))
+            splits = [(split, SMALL, [one for one in ids if one in there]) for split, ids in labels.splits.items()]
     if (root / TEST).is_dir():
-        splits.append(("test", TEST, _complete(root, TEST)))
+        with one_part():
+            splits.append(("test", TEST, _complete(root, TEST)))
     tiles, queries = [], []
     for split, folder, ids in splits:
         for tile, query in _pairs(folder, ids, labels):

@@ -36,12 +36,15 @@ def read(root: Path) -> Catalog:
     folder_of(root, "splits", "lists of CVUSA")
     places = _places(root)
     tiles, queries = [], []
+    lines: list[tuple[str, str, str]] = []
     for split, name in _SPLITS.items():
-        for where, line in numbered_lines(root / name):
-            with one_part():
-                tile, query = _pair(where, line, places)
-                tiles.append({**tile, "split": split})
-                queries.append({**query, "split": split})
+        with one_part():
+            lines += [(split, where, line) for where, line in numbered_lines(root / name)]
+    for split, where, line in lines:
+        with one_part():
+            tile, query = _pair(where, line, places)
+            tiles.append({**tile, "split": split})
+            queries.append({**query, "split": split})
     return assemble("cvusa", root, tiles, queries)
 
 

@@ -10,6 +10,7 @@ from gleam_common.errors import DataError
 from gleam_common.sources.assemble import Row, assemble
 from gleam_common.sources.listing import folder_of, pictures, sub_folders
 from gleam_common.sources.manifest import find_manifest, read_manifest
+from gleam_common.sources.one_part import one_part
 from gleam_common.sources.source import Source
 from gleam_common.views import QUERY_VIEWS, View
 
@@ -38,9 +39,10 @@ def read(root: Path) -> Catalog:
     splits = [name for name in sub_folders(root) if name in _SPLITS]
     tiles, queries = [], []
     for split, name in [(split, f"{split}/") for split in splits] or [("test", "")]:
-        found, asking = _rows(root, name, split)
-        tiles += found
-        queries += asking
+        with one_part():
+            found, asking = _rows(root, name, split)
+            tiles += found
+            queries += asking
     return assemble("folder", root, tiles, queries)
 
 
