@@ -60,8 +60,8 @@ bench: $(STAMP) ## Time and memory, written to benchmarks/results/ with machine 
 	  $(BIN)/python benchmarks/$$one.py $(if $(SMALL),--small --out runs/bench) || exit 1; done
 
 lint: $(STAMP) ## ruff, mypy --strict, and whether uv.lock is up to date
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check --no-cache .
+	@$(BIN)/ruff format --no-cache --check .
 	@$(BIN)/mypy
 	@$(UV) lock --check
 

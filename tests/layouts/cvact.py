@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import scipy.io
+
 from layouts.painting import paint
 
 __all__ = ["pano_id", "write_cvact"]
