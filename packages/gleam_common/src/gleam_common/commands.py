@@ -6,6 +6,7 @@ and PyTorch take seconds to import and ``--help`` must not.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from argparse import HelpFormatter
@@ -45,6 +46,9 @@ def dispatch(program: str, about: str, commands: Mapping[str, Command], argument
     except GleamError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:  # `| head` has read enough; Python would complain when it flushes at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         print(f"error: {error}; check the path, its permissions and the space on the disk", file=sys.stderr)
         return GleamError.exit_code
