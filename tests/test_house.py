@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -80,6 +81,15 @@ def test_help_imports_nothing_that_takes_time(package: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert "commands:" in done.stdout
     assert done.stdout.strip().endswith("[]")
+
+
+def test_a_reader_that_has_read_enough_is_no_error() -> None:
+    code = "import sys; sys.argv = ['x', '--help']; from gleam_c.cli import main; main()"
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-c", code], check=False, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def tracked_texts() -> Iterator[tuple[str, str]]:

@@ -32,17 +32,18 @@ Function = tuple[Any, str, str]
 def dispatch(program: str, about: str, commands: Mapping[str, Command], arguments: Sequence[str] | None = None) -> int:
     """Run one command of ``program`` and return the exit code: 0, or 2 for bad input, said in one line on stderr."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] in ("-h", "--help"):
-        print(_help(program, about, commands))
-        return 0
-    if words[0] in ("-V", "--version"):
-        print(f"{program} {version('gleam-common')}")
-        return 0
     try:
+        if not words or words[0] in ("-h", "--help"):
+            print(_help(program, about, commands), flush=True)
+            return 0
+        if words[0] in ("-V", "--version"):
+            print(f"{program} {version('gleam-common')}")
+            return 0
         if words[0] not in commands:
             raise ConfigError(f"unknown command of {program}", value=words[0], allowed=list(commands))
         module, function = commands[words[0]][0].split(":")
         getattr(import_module(module), function)(words[1:])
+        sys.stdout.flush()
     except GleamError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
