@@ -110,7 +110,7 @@ def test_a_run_goes_on_after_a_kill_as_if_nothing_had_been(folder: Path) -> None
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     newest = cut / "checkpoints" / "adapter" / "newest.json"
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while not newest.exists() and process.poll() is None and time.monotonic() < end:
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGKILL)

@@ -72,5 +72,5 @@ def test_help_names_every_option(capsys) -> None:
     with pytest.raises(SystemExit, match="0"):
         dispatch("gleam-x", ABOUT, COMMANDS, ["annotate", "--help"])
     said = capsys.readouterr().out
-    for option in ("--teacher", "--max_cost", "--blind_share", "--overlap_share", "--dry_run"):
+    for option in ("--teacher", "--max-cost", "--blind-share", "--overlap-share", "--dry-run"):
         assert option in said
