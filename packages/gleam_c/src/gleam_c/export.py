@@ -41,7 +41,12 @@ class _FromUnitRange(nn.Module):
         self.register_buffer("std", torch.tensor(encoder.std).view(1, 3, 1, 1))
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
-        return torch.as_tensor(self.encoder((image_BCHW - self.mean) / self.std))
+        if self.encoder.config.even_pictures:
+            # A shift of a channel drops out of instance norm, but ONNX Runtime's loses digits of flat, bright pictures.
+            image_BCHW = image_BCHW - image_BCHW.mean((2, 3), keepdim=True)
+        else:
+            image_BCHW = image_BCHW - self.mean
+        return torch.as_tensor(self.encoder(image_BCHW / self.std))
 
 
 def export_model(checkpoint: Path, out: Path, *, onnx: bool = True, overwrite: bool = False) -> dict[str, float]:
@@ -114,7 +119,7 @@ def _write_graph(encoder: Encoder, size: tuple[int, int], path: Path) -> None:
 
 
 def parity(encoder: Encoder, size: tuple[int, int], path: Path) -> float:
-    """Return the largest difference of embeddings between a graph and PyTorch, on noise, edges, black and white.
+    """Return the largest difference of embeddings between a graph and the encoder, on noise, edges, black and white.
 
     Raises:
         ModelError: it is above :data:`TOLERANCE`, or a graph gives what is no number.
@@ -122,10 +127,11 @@ def parity(encoder: Encoder, size: tuple[int, int], path: Path) -> float:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    model, most = _FromUnitRange(encoder).eval(), 0.0
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (encoder.mean, encoder.std))
+    most = 0.0
     for pictures in _tried(size):
         with torch.inference_mode():
-            wanted = model(torch.from_numpy(pictures)).numpy()
+            wanted = encoder((torch.from_numpy(pictures) - mean) / std).numpy()
         found = session.run(None, {"image_BCHW": pictures})[0]
         difference = float(np.abs(found - wanted).max())
         if not difference <= TOLERANCE:
