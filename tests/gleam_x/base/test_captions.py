@@ -14,7 +14,7 @@ from gleam_x.base.sights import make_sight
 from gleam_x.benchmark.landmarks import Landmark
 from gleam_x.benchmark.wording import describe
 from gleam_x.claims_in_text import read_statements
-from gleam_x.collate import IGNORED
+from gleam_x.collate import IGNORED, Collator
 from gleam_x.pixel_budget import PixelBudget
 from gleam_x.tokenizer import train_tokenizer
 
@@ -60,7 +60,7 @@ def parts():
 
 def batches(parts, steps: int = 6, rank: int = 0) -> CaptionBatches:
     _, processor, sights, shows, seen = parts
-    return CaptionBatches(shows, sights, seen, processor, steps=steps, batch_size=10, seed=1, rank=rank)
+    return CaptionBatches(shows, sights, seen, Collator(processor), steps=steps, batch_size=10, seed=1, rank=rank)
 
 
 def test_what_is_learnt_is_the_caption_and_nothing_else(parts) -> None:
@@ -96,7 +96,7 @@ def test_pictures_without_a_thing_to_name_are_left_out(parts) -> None:
     _, processor, sights, shows, seen = parts
     more = {**sights, "bare": sights["map"]}
     batch = CaptionBatches(
-        {**shows, "bare": [mark("bridge", is_nameable=False)]}, more, {**seen, "bare": seen["map"]}, processor,
+        {**shows, "bare": [mark("bridge", is_nameable=False)]}, more, {**seen, "bare": seen["map"]}, Collator(processor),
         steps=1, batch_size=50, seed=1, rank=0,
     )[0]  # fmt: skip
     bridges = [processor.tokenizer.decode(row[row != IGNORED]) for row in batch["labels"]]

@@ -130,7 +130,7 @@ class Collator:
             self._tokens(sample, counts)
             for sample, counts in zip(samples, zip(merged_N[::2], merged_N[1::2], strict=True), strict=True)
         ]
-        return self._pad(rows, with_labels=samples[0].target is not None) | {"image_grid_thw": grid_N3}
+        return self.pad(rows, with_labels=samples[0].target is not None) | {"image_grid_thw": grid_N3}
 
     def count_tokens(self, prompt: Prompt, target: Target | None, sizes: Sequence[tuple[int, int]]) -> int:
         """Return the length of a sample from its two pictures' (height, width), without the pictures."""
@@ -200,7 +200,8 @@ class Collator:
             )
         return question + answer, [0] * len(question) + spans
 
-    def _pad(self, rows: Sequence[tuple[list[int], list[int]]], with_labels: bool) -> dict[str, Tensor]:
+    def pad(self, rows: Sequence[tuple[list[int], list[int]]], with_labels: bool) -> dict[str, Tensor]:
+        """Return the batch of words of samples whose tokens and spans are known, padded to the longest."""
         longest = max(len(tokens) for tokens, _ in rows)
         shape = (len(rows), longest)
         ids_BT, spans_BT = torch.full(shape, self.pad_id), torch.zeros(shape, dtype=torch.long)

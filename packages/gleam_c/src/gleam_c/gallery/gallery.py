@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +18,12 @@ import pyarrow.parquet as pq
 from gleam_common.errors import ArtifactError, ConfigError, DataError, ModelError
 from gleam_common.views import View, parse_view
 
-from gleam_c.gallery.folder import TILES_FILE, Description, GalleryFolder, Segment
+from gleam_c.gallery.folder import TILES_FILE, Description, GalleryFolder
+from gleam_c.gallery.stored_rows import StoredRows
 from gleam_c.search.approximate import RecallWatch, over_fetched, score_proposals
 from gleam_c.search.area import Area, bounds_of
 from gleam_c.search.engine import EXACT, Engine, check_engine, open_engine
-from gleam_c.search.exact import Best, merge, search_rows
+from gleam_c.search.exact import Best
 from gleam_c.search.facing import Facing
 from gleam_c.search.place_index import Candidates, PlaceIndex
 
@@ -79,11 +80,8 @@ class Gallery:
         self, folder: GalleryFolder, threads: int = 0, engine: str | None = None, exact_up_to: int = EXACT_UP_TO
     ) -> None:
         self.folder = folder
-        self._threads, self._exact_up_to, self.watch = threads, exact_up_to, RecallWatch()
+        self._rows, self._exact_up_to, self.watch = StoredRows(folder.segments, threads), exact_up_to, RecallWatch()
         self._engine = self._opened(check_engine(engine or folder.description.engine))
-        self._maps: dict[tuple[str, str], npt.NDArray[np.float16]] = {}
-        counts = [segment.tiles for segment in folder.segments]
-        self._starts = np.cumsum([0, *counts])
         self._locators: dict[str, Locator] = {}
 
     @classmethod
@@ -180,11 +178,12 @@ class Gallery:
         queries_QD = self._checked(queries_QD)
         found = None if area is None else self.candidates(area)
         if self._engine is None or (len(self) if found is None else len(found.rows)) <= self._exact_up_to:
-            best = self._exact(names, queries_QD, k, found)
+            best = self._rows.search(names, queries_QD, k, found)
         else:
             best = self._proposed(self._engine, names, queries_QD, k, area)
             if len(checked := self.watch.due(len(queries_QD))):
-                self.watch.compare(best, self._exact(names, queries_QD[checked], k, found), checked.tolist())
+                exact = self._rows.search(names, queries_QD[checked], k, found)
+                self.watch.compare(best, exact, checked.tolist())
         return [self._hits(best, query, names) for query in range(len(queries_QD))]
 
     def matrices_for(self, view: View | str, facing: Facing | None = None) -> list[str]:
@@ -208,20 +207,6 @@ class Gallery:
             names[number] for number in facing.fitting([self.description.matrices[name]["up_deg"] for name in names])
         ]
 
-    def _exact(
-        self, names: Sequence[str], queries_QD: npt.NDArray[np.float32], k: int, found: Candidates | None
-    ) -> Best:
-        parts = []
-        for segment, start in zip(self.folder.segments, self._starts.tolist(), strict=False):
-            inside = None if found is None else _of_segment(found, start, segment)
-            if inside is not None and not len(inside.rows):
-                continue
-            matrices = [self._mapped(segment, name) for name in names]
-            runs, rows = (None, None) if inside is None else (inside.runs, inside.rows)
-            best = search_rows(matrices, queries_QD, k, runs, rows, self._threads)
-            parts.append(Best(rows=best.rows + start, scores=best.scores, matrices=best.matrices))
-        return merge(parts, k, len(queries_QD))
-
     def _proposed(
         self, engine: Engine, names: Sequence[str], queries_QD: npt.NDArray[np.float32], k: int, area: Area | None
     ) -> Best:
@@ -232,25 +217,7 @@ class Gallery:
             lat_QP, lon_QP = (values[proposals_QP].ravel() for values in self._latlon)
             inside_QP = area.holds(lat_QP, lon_QP).reshape(proposals_QP.shape)
             proposals_QP = np.where(inside_QP, proposals_QP, -1)
-        return score_proposals(proposals_QP, queries_QD, k, lambda rows: [self._gathered(name, rows) for name in names])
-
-    def _mapped(self, segment: Segment, name: str) -> npt.NDArray[np.float16]:
-        key = (segment.folder.name, name)
-        if key not in self._maps:
-            self._maps[key] = segment.matrix(name)
-        return self._maps[key]
-
-    def _gathered(self, name: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float16]:
-        """Return some rows of a matrix, given in rising order."""
-        cuts = np.searchsorted(rows, self._starts)
-        return np.concatenate(
-            [
-                self._mapped(segment, name)[rows[begin:end] - start]
-                for segment, start, begin, end in zip(
-                    self.folder.segments, self._starts.tolist(), cuts.tolist(), cuts[1:].tolist(), strict=False
-                )
-            ]
-        )
+        return score_proposals(proposals_QP, queries_QD, k, partial(self._rows.gather, names))
 
     def _checked(self, queries_QD: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         queries_QD = np.atleast_2d(np.asarray(queries_QD, dtype=np.float32))
@@ -304,26 +271,15 @@ class Gallery:
 
     def tile(self, row: int) -> dict[str, Any]:
         """Return all columns of ``tiles.parquet`` for one row of the gallery."""
-        number = int(np.searchsorted(self._starts, row, side="right")) - 1
-        table = self._tables[number]
-        return dict(table.slice(row - int(self._starts[number]), 1).to_pylist()[0])
+        number, own_row = self._rows.place_of(row)
+        return dict(self._tables[number].slice(own_row, 1).to_pylist()[0])
 
     @cached_property
     def _tables(self) -> list[pa.Table]:
-        return [segment.read_tiles() for segment in self.folder.segments]
+        return [segment.read_tiles() for segment in self._rows.segments]
 
     def thumbnail(self, row: int) -> bytes:
         """Return the JPEG of a tile."""
-        number = int(np.searchsorted(self._starts, row, side="right")) - 1
+        number, _ = self._rows.place_of(row)
         tile = self.tile(row)
-        return self.folder.segments[number].thumbnail(tile["thumbnail_offset"], tile["thumbnail_bytes"])
-
-
-def _of_segment(found: Candidates, start: int, segment: Segment) -> Candidates:
-    """Return the candidates of one segment, counted from its first row."""
-    stop = start + segment.tiles
-    rows = found.rows[np.searchsorted(found.rows, start) : np.searchsorted(found.rows, stop)] - start
-    runs = tuple(
-        (max(begin, start) - start, min(end, stop) - start) for begin, end in found.runs if begin < stop and end > start
-    )
-    return Candidates(rows=rows, runs=runs)
+        return self._rows.segments[number].thumbnail(tile["thumbnail_offset"], tile["thumbnail_bytes"])

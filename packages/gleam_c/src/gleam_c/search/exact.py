@@ -17,7 +17,7 @@ import numkong
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Best", "search_rows"]
+__all__ = ["Best", "merge", "search_rows"]
 
 Halves = npt.NDArray[np.float16]
 
@@ -97,7 +97,7 @@ def _pieces(runs: Iterable[tuple[int, int]], dimension: int) -> Iterable[tuple[i
 
 def _product(queries_QD: Halves) -> Callable[[Halves], npt.NDArray[np.float32]]:
     """Return what makes scores (N, Q) of rows (N, D)."""
-    if len(queries_QD) == 1:  # half the time of a packed matrix of one column
+    if len(queries_QD) == 1:  # a packed matrix of one column takes 1.7 times as long
         return lambda rows_ND: np.asarray(numkong.cdist(queries_QD, rows_ND, "dot")).astype(np.float32).T
     packed = numkong.dots_pack(queries_QD)
     return lambda rows_ND: np.asarray(numkong.dots_packed(rows_ND, packed))

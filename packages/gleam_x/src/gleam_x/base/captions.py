@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 from gleam_common.views import View
-from torch import Tensor
 from torch.utils.data import Dataset
 from typing_extensions import override
 
@@ -22,7 +21,7 @@ from gleam_x.base.sights import Sight
 from gleam_x.benchmark.landmarks import Landmark
 from gleam_x.benchmark.schema import LANGUAGES
 from gleam_x.benchmark.wording import describe
-from gleam_x.collate import EXPLANATION, IGNORED
+from gleam_x.collate import EXPLANATION, Collator
 
 __all__ = ["CaptionBatches", "InTurn"]
 
@@ -38,7 +37,7 @@ class CaptionBatches(Dataset[dict[str, Any]]):
         shows: the landmarks of each picture; of those that may be named, some are.
         sights: the pictures, by id.
         seen: what the tower made of them, by id.
-        processor: of the model.
+        collator: of the model; padding on the right.
         steps: how many batches there are.
         batch_size: pictures of a batch, all in one language.
         seed: of the draw.
@@ -50,7 +49,7 @@ class CaptionBatches(Dataset[dict[str, Any]]):
         shows: Mapping[str, Sequence[Landmark]],
         sights: Mapping[str, Sight],
         seen: Mapping[str, Sequence[SeenPicture]],
-        processor: Any,
+        collator: Collator,
         *,
         steps: int,
         batch_size: int,
@@ -62,10 +61,8 @@ class CaptionBatches(Dataset[dict[str, Any]]):
             [(name, nameable[name]) for name, sight in sights.items() if sight.view is view and nameable[name]]
             for view in View
         ]
-        self._seen, self._tokenizer = seen, processor.tokenizer
-        self._questions = {language: _question(processor, asked) for language, asked in _ASKED.items()}
-        self._image_id = int(processor.tokenizer.convert_tokens_to_ids("<|image_pad|>"))
-        self._end_id = int(processor.tokenizer.convert_tokens_to_ids("<|im_end|>"))
+        self._seen, self._collator = seen, collator
+        self._questions = {language: _question(collator.processor, asked) for language, asked in _ASKED.items()}
         self._steps, self._batch_size, self._key = steps, batch_size, (seed, _STREAM, rank)
 
     def __len__(self) -> int:
@@ -84,18 +81,20 @@ class CaptionBatches(Dataset[dict[str, Any]]):
             pictures.append(self._seen[name][0])
             rows.append(self._row(describe(named, view, language, rng), language, len(pictures[-1].tokens_TH)))
         grids = torch.tensor([picture.grid_3 for picture in pictures])
-        return _padded(rows, int(self._tokenizer.pad_token_id), self._image_id) | {
+        return self._collator.pad(rows, with_labels=True) | {
             "image_grid_thw": grids,
             "seen": [picture.tokens_TH for picture in pictures],
             # As if both pictures of a pair were this one.
             "shows": torch.from_numpy(np.stack([np.tile(picture.shows_L, 2) for picture in pictures])),
         }
 
-    def _row(self, caption: str, language: str, count: int) -> tuple[list[int], int]:
-        """Return the tokens of a sample, and how many of them are the question."""
+    def _row(self, caption: str, language: str, count: int) -> tuple[list[int], list[int]]:
+        """Return tokens and spans of a sample whose picture takes ``count`` tokens."""
         before, behind = self._questions[language]
-        question = [*before, *[self._image_id] * count, *behind]
-        return [*question, *self._tokenizer.encode(caption, add_special_tokens=False), self._end_id], len(question)
+        question = [*before, *[self._collator.image_id] * count, *behind]
+        tokens = self._collator.processor.tokenizer.encode(caption, add_special_tokens=False)
+        answer = [*tokens, self._collator.end_id]
+        return [*question, *answer], [0] * len(question) + [EXPLANATION] * len(answer)
 
 
 class InTurn(Dataset[dict[str, Any]]):
@@ -126,20 +125,3 @@ def _question(processor: Any, asked: str) -> tuple[list[int], list[int]]:
     before, behind = text.split("<|image_pad|>")
     encode = processor.tokenizer.encode
     return encode(before, add_special_tokens=False), encode(behind, add_special_tokens=False)
-
-
-def _padded(rows: Sequence[tuple[list[int], int]], pad_id: int, image_id: int) -> dict[str, Tensor]:
-    shape = len(rows), max(len(tokens) for tokens, _ in rows)
-    ids_BT, spans_BT = torch.full(shape, pad_id), torch.zeros(shape, dtype=torch.long)
-    mask_BT = torch.zeros(shape, dtype=torch.long)
-    for row, (tokens, asked) in enumerate(rows):
-        ids_BT[row, : len(tokens)] = torch.tensor(tokens)
-        mask_BT[row, : len(tokens)] = 1
-        spans_BT[row, asked : len(tokens)] = EXPLANATION
-    return {
-        "input_ids": ids_BT,
-        "attention_mask": mask_BT,
-        "mm_token_type_ids": (ids_BT == image_id).long(),
-        "labels": ids_BT.masked_fill(spans_BT == 0, IGNORED),
-        "span_ids": spans_BT,
-    }

@@ -71,7 +71,7 @@ def teach_language(
             compared = ComparisonBatches(
                 comparisons, by_id, seen, collator, batch_size=config.batch_size, explained=explained, **draw
             )
-            described = CaptionBatches(marks, by_id, seen, processor, batch_size=config.caption_batch_size, **draw)
+            described = CaptionBatches(marks, by_id, seen, collator, batch_size=config.caption_batch_size, **draw)
             return InTurn(compared, described, captioned)
 
         comparer = Comparer(model, config.lr, config.verdict_weight, shows_weight, steps, shows)
