@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 import warnings
 from dataclasses import replace
@@ -13,6 +12,7 @@ import lightning as L  # noqa: N812
 import torch
 from gleam_common.artifacts import write_atomic, write_json
 from gleam_common.datamodule import DataConfig, PairDataModule
+from gleam_common.distributed import prepare_launch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 from safetensors.torch import save
@@ -60,6 +60,7 @@ def run_phase(
 
     module, data, total_steps = _prepare(recipe, phase, start)
     progress = PhaseProgress(title, total_steps, phase.batch_size)
+    prepare_launch()
     trainer = L.Trainer(
         **_hardware(recipe, phase),
         max_epochs=phase.epochs,
@@ -133,7 +134,6 @@ def _hardware(recipe: Recipe, phase: PhaseConfig) -> dict[str, Any]:
         logging.getLogger(name).setLevel(logging.ERROR)
     for text in _NOISE:
         warnings.filterwarnings("ignore", text)
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     torch.set_num_threads(config.threads_per_process)
     return {
         "strategy": create_strategy(config, phase.batch_size // config.processes),

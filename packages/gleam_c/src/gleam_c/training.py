@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 import yaml
 from gleam_common.artifacts import Stage, open_stage, read_json, write_atomic, write_json
 from gleam_common.catalog import Catalog
+from gleam_common.distributed import process_number
 from gleam_common.errors import ArtifactError
 from gleam_common.report.page import write_report
 from gleam_common.report.results_table import results_table
@@ -47,16 +47,17 @@ def train(recipe: Recipe, out: Path, *, overwrite: bool = False) -> None:
         DataError: when the catalog or a split of it is missing.
     """
     encoder = create_encoder(preset(recipe.encoder, {**recipe.encoder_overrides, "pretrained": False}))
-    if _is_first_process():
+    is_first = process_number() == 0
+    if is_first:
         _make_world(recipe)
     catalog = Catalog.read(recipe.catalog, recipe.root or None)
     for split in filter(None, (recipe.train_split, recipe.test_split, recipe.val_split)):
         catalog.select(split=split, protocol=_rules(recipe).column or None)
     for phase in recipe.phases:
         phase_data(recipe, phase, encoder).steps_per_epoch(recipe.trainer.processes)
-    if _is_first_process():
+    if is_first:
         _check_pictures(recipe, catalog, encoder)
-    stage = _open_run(recipe, out, overwrite) if _is_first_process() else None
+    stage = _open_run(recipe, out, overwrite) if is_first else None
     if stage is not None and stage.is_complete:
         print(results_table(read_json(out / "results.json")))
         print(f"finished before; report: {out / 'report.html'}")
@@ -66,10 +67,6 @@ def train(recipe: Recipe, out: Path, *, overwrite: bool = False) -> None:
         torch.set_num_threads(recipe.trainer.processes * recipe.trainer.threads_per_process)
         _finish(recipe, catalog, out, weights)
         stage.finish(_PRODUCTS)
-
-
-def _is_first_process() -> bool:
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
 
 
 def _make_world(recipe: Recipe) -> None:

@@ -6,13 +6,58 @@ encoder's gradients come out W times too small (measured on open_clip's defaults
 
 from __future__ import annotations
 
+import os
+import random
+import socket
+import threading
+import time
 from typing import Any, cast
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-__all__ = ["gather", "gather_with_gradient", "rank", "world_size"]
+__all__ = ["gather", "gather_with_gradient", "prepare_launch", "process_number", "rank", "world_size"]
+
+_PORTS = range(20_000, 32_000)
+"""Below those that systems hand out by themselves: one of those may be gone before the process group listens on it."""
+
+
+def process_number() -> int:
+    """Return the number that this process was started with, 0 for the one started by hand; known before any group."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")))
+
+
+def prepare_launch() -> None:
+    """Get ready for a trainer of several processes; to be called before it is made, in each of them.
+
+    The first process chooses the port they meet at, unless ``MASTER_PORT`` or a cluster says it. The others end when
+    the one that started them does: left alone, they would wait half an hour for its next word. On one machine they
+    talk over the loopback interface, whatever the machine's name resolves to.
+    """
+    if os.environ.get("MASTER_ADDR", "127.0.0.1") in ("127.0.0.1", "localhost"):
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    if process_number() > 0:
+        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    else:
+        os.environ.setdefault("STANDALONE_PORT", str(_free_port()))  # Lightning reads it where no cluster is found
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _free_port() -> int:
+    for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+        with socket.socket() as attempt:
+            try:
+                attempt.bind(("", port))
+            except OSError:
+                continue
+            return port
+    return 0
 
 
 def world_size() -> int:

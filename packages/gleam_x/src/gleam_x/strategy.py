@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from importlib.util import find_spec
 from typing import Any, Literal
 
@@ -18,16 +17,10 @@ __all__ = [
     "base_dtype",
     "create_strategy",
     "deepspeed_options",
-    "is_first_process",
     "lightning_precision",
     "on_gpu",
     "processes",
 ]
-
-
-def is_first_process() -> bool:
-    """Whether this is rank 0; Lightning starts the others with the same command line."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
 
 
 def on_gpu(config: TrainerConfig) -> bool:

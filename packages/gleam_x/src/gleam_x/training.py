@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import warnings
 from dataclasses import asdict
@@ -13,7 +12,7 @@ import lightning as L  # noqa: N812
 import torch
 import yaml
 from gleam_common.artifacts import Stage, open_stage, write_atomic
-from gleam_common.distributed import rank
+from gleam_common.distributed import prepare_launch, process_number, rank
 from lightning.pytorch.callbacks import Callback
 
 from gleam_x.adapter_folder import CONFIG, WEIGHTS, make_card, save_adapter
@@ -28,7 +27,7 @@ from gleam_x.panel import StepBar, ValidationPanel
 from gleam_x.recipe import Recipe
 from gleam_x.run_folder import AdapterCheckpoint, JsonLinesLogger, RunFolder
 from gleam_x.step_loader import StepLoader, StepShape
-from gleam_x.strategy import base_dtype, create_strategy, is_first_process, lightning_precision, on_gpu, processes
+from gleam_x.strategy import base_dtype, create_strategy, lightning_precision, on_gpu, processes
 from gleam_x.tokenizer import train_tokenizer
 from gleam_x.trained import calibrate
 from gleam_x.vlm import Base
@@ -52,12 +51,12 @@ def train(recipe: Recipe, out: Path, *, overwrite: bool = False) -> None:
         ModelError: the base cannot be had.
         DataError: the benchmark cannot be learnt from.
     """
-    stage = _open_run(recipe, out, overwrite) if is_first_process() else None
+    stage = _open_run(recipe, out, overwrite) if process_number() == 0 else None
     if stage is not None and stage.is_complete:
         print(f"finished before; adapter: {out / 'adapter'}")
         return
     _quieten(recipe)
-    if is_first_process():
+    if process_number() == 0:
         _make_base(recipe, out)
     folders = [RunFolder(run=out, name=name) for name in recipe.adapters]
     for folder in folders:
@@ -99,7 +98,6 @@ def _quieten(recipe: Recipe) -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     for text in _NOISE:
         warnings.filterwarnings("ignore", text)
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     if recipe.trainer.threads:
         torch.set_num_threads(recipe.trainer.threads)
 
@@ -140,6 +138,7 @@ def _train_adapter(recipe: Recipe, folder: RunFolder) -> None:
     torch.manual_seed(recipe.seed)
     data = _data(recipe, tasks, base)
     module = SftModule(attach_lora(base.model, recipe.lora, recipe.trainer.checkpointing), recipe, data.steps)
+    prepare_launch()
     trainer = L.Trainer(
         strategy=create_strategy(recipe),
         accelerator="gpu" if on_gpu(recipe.trainer) else "cpu",
@@ -173,7 +172,7 @@ def _data(recipe: Recipe, tasks: tuple[str, ...], base: Base) -> _Parts:
     split = read_split(recipe.benchmark, "train", base.processor.image_processor)
     collator = Collator(base.processor, max_tokens=recipe.max_tokens, budget=recipe.budget)
     plan, dropped = plan_samples(split, tasks, collator, recipe.seed, recipe.order)
-    if dropped and is_first_process():
+    if dropped and process_number() == 0:
         print(f"{dropped} of {dropped + len(plan.items)} samples are longer than {recipe.max_tokens} tokens: left out")
     return _Parts(recipe, split, plan, collator)
 

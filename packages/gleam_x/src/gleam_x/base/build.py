@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from gleam_common.artifacts import MANIFEST_NAME, Stage, open_stage, sha256_file
 from gleam_common.catalog import Catalog
+from gleam_common.distributed import process_number
 from gleam_common.synthcity.build import FACTS_FILE
 from gleam_common.synthcity.camera import SIZES_PX
 from gleam_common.views import View
@@ -19,7 +20,6 @@ from gleam_common.views import View
 from gleam_x.architecture import build_model, build_processor, save_base
 from gleam_x.base.comparisons import Comparison, draw_comparisons
 from gleam_x.base.config import BaseConfig
-from gleam_x.base.fitting import process_rank
 from gleam_x.base.sights import read_sights
 from gleam_x.base.teaching import teach_language, teach_tower
 from gleam_x.base.tower import PATCH, level_output
@@ -53,7 +53,7 @@ def build_base(world: str | Path, out: str | Path, config: BaseConfig, overwrite
     """
     world, out = Path(world), Path(out)
     stage = None
-    if process_rank() == 0:
+    if process_number() == 0:
         stage = open_stage(out, KIND, {**asdict(config), "facts_sha256": sha256_file(world / FACTS_FILE)}, overwrite)
         if stage.is_complete:
             return out

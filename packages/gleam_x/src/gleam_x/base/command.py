@@ -38,12 +38,12 @@ def base(
         processes: on CPU cores.
         overwrite: empty OUT first if it holds a base trained otherwise.
     """
+    from gleam_common.distributed import process_number
     from gleam_common.synthcity.build import build_world
     from gleam_common.synthcity.world import WorldConfig
 
     from gleam_x.base.build import build_base
     from gleam_x.base.config import BaseConfig
-    from gleam_x.base.fitting import process_rank
 
     config = BaseConfig(
         size=size, seed=seed, tower_steps=tower_steps, verdict_steps=verdict_steps, reason_steps=reason_steps,
@@ -52,7 +52,7 @@ def base(
     if not world.exists():
         build_world(WorldConfig(), world)
     build_base(world, out, config, overwrite)
-    if process_rank() == 0:
+    if process_number() == 0:
         print(f"base: {out}")
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
 import lightning
+from gleam_common.distributed import prepare_launch, process_number
 from gleam_common.progress import progress
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
@@ -14,12 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 from typing_extensions import override
 
-__all__ = ["fit", "process_rank"]
-
-
-def process_rank() -> int:
-    """Return the number of this process: 0 for the one that was started by hand."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")))
+__all__ = ["fit"]
 
 
 def fit(
@@ -39,12 +34,13 @@ def fit(
         if processes == 1
         else DDPStrategy(process_group_backend="gloo", gradient_as_bucket_view=True)
     )
+    prepare_launch()
     trainer = lightning.Trainer(
         accelerator="cpu", devices=processes, strategy=strategy, max_steps=steps, logger=False, gradient_clip_val=1.0,
         enable_checkpointing=False, enable_model_summary=False, use_distributed_sampler=False,
         enable_progress_bar=False, callbacks=[_Bar(title, steps)],
     )  # fmt: skip
-    trainer.fit(module, DataLoader(batches(process_rank()), batch_size=None))
+    trainer.fit(module, DataLoader(batches(process_number()), batch_size=None))
 
 
 class _Bar(Callback):

@@ -7,13 +7,14 @@ from typing import Any
 
 from gleam_common.artifacts import write_atomic
 from gleam_common.catalog import Catalog
+from gleam_common.distributed import process_number
 from safetensors.torch import load_file, save
 from torch.utils.data import Dataset
 
 from gleam_x.base.captions import CaptionBatches, InTurn
 from gleam_x.base.comparisons import ComparisonBatches, draw_comparisons
 from gleam_x.base.config import BaseConfig
-from gleam_x.base.fitting import fit, process_rank
+from gleam_x.base.fitting import fit
 from gleam_x.base.language import Comparer
 from gleam_x.base.seen import see_pictures
 from gleam_x.base.sights import Sight
@@ -40,7 +41,7 @@ def teach_tower(model: Any, processor: Any, sights: list[Sight], config: BaseCon
 
     with one_frame_patches(visual):
         fit(tower, batches, config.tower_steps, config.processes, "vision tower")
-    if process_rank() == 0:
+    if process_number() == 0:
         state = {name: value.detach().cpu().contiguous() for name, value in sorted(visual.state_dict().items())}
         with write_atomic(out / TOWER_FILE) as file:
             file.write(save(state))
