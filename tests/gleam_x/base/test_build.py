@@ -11,8 +11,8 @@ from gleam_x.base import build as base_build
 from gleam_x.base import teaching
 from gleam_x.base.build import build_base
 from gleam_x.base.config import BaseConfig
-from gleam_x.even import is_even
 from gleam_x.open_base import open_base
+from gleam_x.preparation import is_prepared
 
 CONFIG = BaseConfig(
     size="nano", max_pixels=56 * 56, merges=600, draws=1, tower_steps=2, tower_per_view=1, variants=1, 
@@ -57,9 +57,9 @@ def test_a_base_made_otherwise_is_refused(world: Path, base: Path) -> None:
         build_base(world, base, replace(CONFIG, seed=2))
 
 
-def test_its_folder_opens_as_any_base_and_evens_pictures(base: Path) -> None:
+def test_its_folder_opens_as_any_base_and_prepares_pictures(base: Path) -> None:
     opened = open_base(str(base), None, None, None, "")
-    assert is_even(opened.processor)
+    assert is_prepared(opened.processor)
     words = "两张图显示的是同一地点。"
     assert len(opened.processor.tokenizer.encode(words)) < len(words)
 

@@ -20,8 +20,8 @@ from gleam_common.errors import ConfigError, DataError
 from PIL import Image
 from torch import Tensor
 
-from gleam_x.even import even_channels, is_even
 from gleam_x.pixel_budget import PixelBudget, budget_of, check_grids, check_shape, picture_grid
+from gleam_x.preparation import is_prepared, prepare
 from gleam_x.prompts import Prompt, Target, build_messages
 
 __all__ = [
@@ -98,7 +98,7 @@ class Collator:
             raise ConfigError("unknown padding side", value=padding, allowed=("left", "right"))
         self.processor, self.padding, self.max_tokens = processor, padding, max_tokens
         self.budget = budget or budget_of(processor.image_processor)
-        self._is_even = is_even(processor)
+        self._is_prepared = is_prepared(processor)
         tokenizer = processor.tokenizer
         self.image_id = int(tokenizer.convert_tokens_to_ids("<|image_pad|>"))
         self.end_id = int(tokenizer.convert_tokens_to_ids("<|im_end|>"))
@@ -152,7 +152,7 @@ class Collator:
 
     def _prepared(self, picture: Picture, where: str) -> Picture:
         readable = _readable(picture, where)
-        return even_channels(np.asarray(readable)) if self._is_even else readable
+        return prepare(np.asarray(readable), self.processor.image_processor) if self._is_prepared else readable
 
     def _question(self, prompt: Prompt) -> list[list[int]]:
         """Return the tokens before, between and behind the two picture places; the same for all samples of a prompt."""

@@ -77,7 +77,7 @@ def merge(adapter: Path, out: Path, base: str = "", into_full_weights: bool = Fa
     from gleam_x.adapter_folder import load_adapter, merge_adapter
     from gleam_x.adapter_place import find_adapter
     from gleam_x.architecture import save_base
-    from gleam_x.even import PREPARATION_FILE
+    from gleam_x.preparation import PREPARATION_FILE
     from gleam_x.quantise import check_combination
     from gleam_x.vlm import load_base
 

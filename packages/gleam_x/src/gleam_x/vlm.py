@@ -16,8 +16,8 @@ from huggingface_hub.errors import HfHubHTTPError
 from safetensors import SafetensorError
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoProcessor
 
-from gleam_x.even import read_preparation
 from gleam_x.pixel_budget import PixelBudget, budget_of
+from gleam_x.preparation import read_preparation
 from gleam_x.quantise import check_combination, check_quantised, nf4_config
 
 __all__ = ["MODEL_TYPES", "Base", "BaseIdentity", "base_identity", "load_base"]

@@ -24,8 +24,8 @@ from gleam_x.base.sights import read_sights
 from gleam_x.base.teaching import teach_language, teach_tower
 from gleam_x.base.tower import PATCH, level_output
 from gleam_x.benchmark.schema import LANGUAGES
-from gleam_x.even import write_preparation
 from gleam_x.pixel_budget import PixelBudget, picture_grid
+from gleam_x.preparation import write_preparation
 from gleam_x.tokenizer import train_tokenizer
 
 __all__ = ["build_base"]

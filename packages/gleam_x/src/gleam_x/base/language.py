@@ -17,8 +17,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from typing_extensions import override
 
+from gleam_x.base.optimizer import optimizer_and_schedule
 from gleam_x.base.sights import LOOKS
-from gleam_x.base.tower import warm_cosine
 from gleam_x.collate import VERDICT
 from gleam_x.losses import count_spans, logits_of_hidden, span_loss
 
@@ -71,7 +71,7 @@ class Comparer(lightning.LightningModule):
 
     @override
     def configure_optimizers(self) -> Any:
-        return _optimizer(self, self._lr, self._steps)
+        return optimizer_and_schedule(self, self._lr, self._steps, weight_decay=0.02)
 
 
 def _head(model: Any, count: int) -> nn.Module:
@@ -92,10 +92,3 @@ def _shows_loss(head: nn.Module, middle_BTH: Tensor, batch: dict[str, Any]) -> T
     place_B = (batch["span_ids"][:, 1:] != 0).float().argmax(dim=1)
     shows_BL = head(middle_BTH[torch.arange(len(place_B)), place_B])
     return binary_cross_entropy_with_logits(shows_BL, batch["shows"], reduction="none").sum(dim=1).mean()
-
-
-def _optimizer(module: lightning.LightningModule, lr: float, steps: int) -> dict[str, Any]:
-    learnt = [weight for weight in module.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(learnt, lr=lr, weight_decay=0.02, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warm_cosine(step, steps))
-    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

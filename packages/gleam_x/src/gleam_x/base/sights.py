@@ -24,7 +24,7 @@ from gleam_common.views import View
 
 from gleam_x.benchmark.landmarks import Landmark, landmarks_of
 from gleam_x.benchmark.vocabulary import KINDS
-from gleam_x.even import even_channels
+from gleam_x.preparation import even_channels, weave_coordinates
 
 __all__ = ["LOOKS", "Glimpse", "Sight", "looks_of", "make_sight", "read_sights"]
 
@@ -48,7 +48,7 @@ class Glimpse:
     """What the model sees of a picture.
 
     Attributes:
-        picture_HWC: uint8, at the model's size.
+        picture_HWC: uint8, at the model's size, prepared.
         looks_TL: float32, share of each token's square that lies in the box of a thing of each look.
     """
 
@@ -63,7 +63,7 @@ class Sight:
     Attributes:
         picture_id: gallery_id or query_id.
         view: of it.
-        picture_HWC: uint8, larger than the model sees it, channels evened out.
+        picture_HWC: uint8, larger than the model sees it.
         grid: tokens down and across.
         side_px: of a token's square.
         boxes_N4: float32, left, top, right, bottom of each thing as shares of the picture; right may exceed 1 where a
@@ -82,7 +82,7 @@ class Sight:
     @cached_property
     def whole(self) -> Glimpse:
         """The whole picture, as it stands in a pair."""
-        return Glimpse(picture_HWC=self._sized(self.picture_HWC), looks_TL=self._looks(self.boxes_N4))
+        return Glimpse(picture_HWC=_prepared(self._sized(self.picture_HWC)), looks_TL=self._looks(self.boxes_N4))
 
     def part(self, rng: np.random.Generator, least: float) -> Glimpse:
         """Return a part of the picture, mirrored or not; views from straight above are turned by quarters, panoramas
@@ -111,7 +111,7 @@ class Sight:
             quarters = int(rng.integers(4))
             cut, looks_YXL = np.rot90(cut, quarters), np.rot90(looks_YXL, quarters)
         looks_TL = np.ascontiguousarray(looks_YXL).reshape(-1, len(LOOKS))
-        return Glimpse(picture_HWC=np.ascontiguousarray(cut), looks_TL=looks_TL)
+        return Glimpse(picture_HWC=_prepared(cut), looks_TL=looks_TL)
 
     def _sized(self, picture: Picture) -> Picture:
         height, width = (count * self.side_px for count in self.grid)
@@ -191,12 +191,17 @@ def make_sight(
     return Sight(
         picture_id=picture_id,
         view=view,
-        picture_HWC=even_channels(np.asarray(kept)),
+        picture_HWC=np.asarray(kept),
         grid=(size[0] // side_px, size[1] // side_px),
         side_px=side_px,
         boxes_N4=np.array(boxes, dtype=np.float32).reshape(-1, 4),
         looks_NL=np.array(looks, dtype=np.bool_).reshape(-1, len(LOOKS)),
     )
+
+
+def _prepared(picture: Picture) -> Picture:
+    """Return a picture at the model's size as ``preparation.prepare`` would have made it."""
+    return weave_coordinates(even_channels(np.ascontiguousarray(picture)))
 
 
 def _overlap(cells: int, start_N: npt.NDArray[Any], stop_N: npt.NDArray[Any]) -> Floats:

@@ -1,14 +1,14 @@
 """Teaching the vision tower to see before the language model looks: what is under each of its tokens.
 
 Real vision-language models start from a tower that was trained on pictures and words; this is its small stand-in. A
-token learns which kinds of things and which colours of roofs its square shows, from the boxes of SynthCity's facts.
+token learns which kinds of things and which colours of roofs its square shows, from the boxes of SynthCity's facts, and
+where in the picture it is, so that what is seen can be said to be somewhere.
 
 Axes: P patches, D values of a patch, T tokens of all pictures, L looks, N pictures.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -19,13 +19,14 @@ import numpy.typing as npt
 import torch
 from gleam_common.views import View
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, linear
+from torch.nn.functional import binary_cross_entropy_with_logits, linear, mse_loss
 from torch.utils.data import Dataset
 from typing_extensions import override
 
+from gleam_x.base.optimizer import optimizer_and_schedule
 from gleam_x.base.sights import LOOKS, Sight
 
-__all__ = ["PATCH", "SightBatches", "Tower", "level_output", "one_frame_patches", "patch_rows", "warm_cosine"]
+__all__ = ["PATCH", "SightBatches", "Tower", "level_output", "one_frame_patches", "patch_rows"]
 
 Batch = dict[str, Tensor]
 PATCH, _MERGE = 14, 2
@@ -72,11 +73,19 @@ class SightBatches(Dataset[Batch]):
             "patches": torch.from_numpy(patches),
             "grid": torch.tensor(grid),
             "looks": torch.from_numpy(np.concatenate([sight.looks_TL for sight in drawn])),
+            "where": torch.from_numpy(np.concatenate([_where(sight.picture_HWC) for sight in drawn])),
         }
 
 
+def _where(picture_HWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Return how far down and across each token is (T, 2), from -1 to 1."""
+    down, across = (count // (PATCH * _MERGE) for count in picture_HWC.shape[:2])
+    places = (np.indices((down, across)).reshape(2, -1).T + 0.5) / (down, across)
+    return np.asarray(2 * places - 1, dtype=np.float32)
+
+
 class Tower(lightning.LightningModule):
-    """The vision tower with a linear head for looks.
+    """The vision tower with linear heads for looks and places.
 
     Args:
         visual: Qwen2.5-VL's ``model.visual``; its merger's output is what the language model will read.
@@ -90,29 +99,31 @@ class Tower(lightning.LightningModule):
         super().__init__()
         self.visual, self._lr, self._steps = visual.train(), lr, steps
         self.head = nn.Linear(visual.config.out_hidden_size, len(LOOKS))
+        self.where = nn.Linear(visual.config.out_hidden_size, 2)
         self.mean: Tensor
         self.std: Tensor
         self.register_buffer("mean", torch.tensor(mean).view(3, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1), persistent=False)
 
     @override
-    def forward(self, patches_PD: Tensor, grid_N3: Tensor) -> Tensor:
-        """Return logits of looks (T, L) of uint8 patches."""
+    def forward(self, patches_PD: Tensor, grid_N3: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits of looks (T, L) of uint8 patches, and how far down and across each token is (T, 2)."""
         values = ((patches_PD.float() / 255).view(len(patches_PD), 3, -1) - self.mean) / self.std
-        return torch.as_tensor(self.head(self.visual(values.flatten(1), grid_thw=grid_N3).pooler_output))
+        tokens_TH = self.visual(values.flatten(1), grid_thw=grid_N3).pooler_output
+        return self.head(tokens_TH), self.where(tokens_TH)
 
     @override
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        logits_TL = self(batch["patches"], batch["grid"])
-        loss = binary_cross_entropy_with_logits(logits_TL, batch["looks"], reduction="none").sum(dim=1).mean()
-        self.log("loss", loss, prog_bar=True)
-        return loss
+        logits_TL, places_T2 = self(batch["patches"], batch["grid"])
+        looks = binary_cross_entropy_with_logits(logits_TL, batch["looks"], reduction="none").sum(dim=1).mean()
+        where = mse_loss(places_T2, batch["where"])
+        self.log("loss", looks, prog_bar=True)
+        self.log("where", where, prog_bar=True)
+        return looks + where
 
     @override
     def configure_optimizers(self) -> Any:
-        optimizer = torch.optim.AdamW(self.parameters(), lr=self._lr, weight_decay=0.05, betas=(0.9, 0.98))
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warm_cosine(step, self._steps))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return optimizer_and_schedule(self, self._lr, self._steps, weight_decay=0.05)
 
 
 @contextmanager
@@ -152,8 +163,3 @@ def level_output(visual: Any, pixels_PD: Tensor, grid_N3: Tensor, target: float 
         for weight in (last.weight, last.bias):
             weight.mul_(target / found)
     return found
-
-
-def warm_cosine(step: int, steps: int, warmup: int = 100) -> float:
-    """Return the share of the peak learning rate at ``step`` of ``steps``."""
-    return min(1.0, (step + 1) / warmup) * (0.5 * (1.0 + math.cos(math.pi * min(1.0, step / steps))) + 0.01)
