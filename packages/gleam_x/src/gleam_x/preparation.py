@@ -5,6 +5,7 @@ Axes: H rows, W columns, C channels of a picture.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,10 @@ def even_channels(picture_HWC: Picture) -> Picture:
     Two cameras' pictures of one thing come closer; a picture of one colour becomes grey. White balance, haze and
     exposure tell less.
     """
-    values = picture_HWC.astype(np.float32)
-    mean, spread = values.mean(axis=(0, 1)), np.maximum(values.std(axis=(0, 1)), _LEAST_SPREAD)
-    evened = np.clip((values - mean) * (_SPREAD / spread) + _MEAN + 0.5, 0, 255)
-    return np.asarray(evened, dtype=np.uint8)
+    mean_C, spread_C = (value.ravel() for value in cv2.meanStdDev(picture_HWC))
+    gain_C = _SPREAD / np.maximum(spread_C, _LEAST_SPREAD)
+    becomes_VC = np.clip((np.arange(256)[:, None] - mean_C) * gain_C + _MEAN + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(picture_HWC, becomes_VC[:, None]), dtype=np.uint8)
 
 
 def weave_coordinates(picture_HWC: Picture) -> Picture:
@@ -58,12 +59,15 @@ def weave_coordinates(picture_HWC: Picture) -> Picture:
     words. The idea is CoordConv's (Liu et al. 2018, arXiv 1807.03247), through the picture since the architecture is
     given.
     """
-    height, width = picture_HWC.shape[:2]
+    return np.asarray(cv2.add(picture_HWC, _coordinates(*picture_HWC.shape[:2]), dtype=cv2.CV_8U), dtype=np.uint8)
+
+
+@cache
+def _coordinates(height: int, width: int) -> npt.NDArray[np.int16]:
     chequer = 1.0 - 2.0 * (np.indices((height, width)).sum(axis=0) % 2)
-    woven = picture_HWC.astype(np.float32)
-    woven[..., 0] += _AMPLITUDE * chequer * np.linspace(-1, 1, width)
-    woven[..., 1] += _AMPLITUDE * chequer * np.linspace(-1, 1, height)[:, None]
-    return np.asarray(np.clip(woven + 0.5, 0, 255), dtype=np.uint8)
+    right, below = np.broadcast_arrays(np.linspace(-1, 1, width), np.linspace(-1, 1, height)[:, None])
+    woven = _AMPLITUDE * np.stack([chequer * right, chequer * below, np.zeros_like(chequer)], axis=-1)
+    return np.asarray(np.rint(woven), dtype=np.int16)
 
 
 def prepare(picture_HWC: Picture, image_processor: Any) -> Picture:
