@@ -16,7 +16,7 @@ from gleam_x.preparation import is_prepared
 
 CONFIG = BaseConfig(
     size="nano", max_pixels=56 * 56, merges=600, draws=1, tower_steps=2, tower_per_view=1, variants=1, 
-    caption_batch_size=5, verdict_steps=2, reason_steps=2, batch_size=4, processes=1,
+    caption_batch_size=5, language_steps=2, batch_size=4, processes=1,
 )  # fmt: skip
 
 
@@ -33,7 +33,7 @@ def base(world: Path, tmp_path_factory: pytest.TempPathFactory, titles: list[str
 
     def fit(module, batches, steps, processes, title):
         titles.append(title)
-        if titles == ["vision tower", "comparing"]:
+        if titles == ["vision tower", "language model"]:
             raise KeyboardInterrupt
         usual(module, batches, steps, processes, title)
 
@@ -47,7 +47,7 @@ def base(world: Path, tmp_path_factory: pytest.TempPathFactory, titles: list[str
 def test_a_stopped_base_goes_on_behind_its_tower_and_a_finished_one_is_kept(
     world: Path, base: Path, titles: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert titles == ["vision tower", "comparing", "comparing", "explaining"]
+    assert titles == ["vision tower", "language model", "language model"]
     monkeypatch.setattr(teaching, "fit", lambda *_: pytest.fail("trained again"))
     assert build_base(world, base, CONFIG) == base
 

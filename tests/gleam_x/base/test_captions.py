@@ -11,6 +11,7 @@ from gleam_x.base.captions import CaptionBatches, InTurn
 from gleam_x.base.language import Comparer
 from gleam_x.base.seen import see_pictures
 from gleam_x.base.sights import make_sight
+from gleam_x.base.telling import telling_weights
 from gleam_x.benchmark.landmarks import Landmark
 from gleam_x.benchmark.wording import describe
 from gleam_x.claims_in_text import read_statements
@@ -79,7 +80,7 @@ def test_what_is_learnt_is_the_caption_and_nothing_else(parts) -> None:
             assert {one.what for one in found.said} == {KINDS[view]}, said
             kept = batch["attention_mask"][row].bool()
             assert tokenizer.decode(batch["input_ids"][row][kept]).endswith(said)
-            assert torch.equal(batch["shows"][row], torch.from_numpy(np.tile(parts[4][str(view)][0].shows_L, 2)))
+            assert torch.equal(batch["shows"][row], torch.from_numpy(np.tile(parts[4][str(view)][0].shows_F, 2)))
             assert int(batch["mm_token_type_ids"][row].sum()) == len(batch["seen"][row])
     assert languages == {"en", "zh"}
 
@@ -116,7 +117,9 @@ def test_captions_take_their_share_of_the_batches(share: float) -> None:
 def test_a_model_learns_to_describe(parts) -> None:
     torch.manual_seed(0)
     model = parts[0]
-    comparer = Comparer(model, 1e-2, 0.3, 0.1, 30)
+    comparer = Comparer(
+        model, telling_weights(parts[1].tokenizer, 3.0), lr=1e-2, steps=30, verdict_weight=0.3, shows_weight=0.01
+    )
     comparer.log = lambda *_, **__: None  # type: ignore[method-assign, assignment]
     optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=5e-3)
     losses = []

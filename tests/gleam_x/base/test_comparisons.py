@@ -9,7 +9,7 @@ from gleam_common.views import QUERY_VIEWS, View
 from gleam_x.architecture import PRESETS, build_model, build_processor
 from gleam_x.base.comparisons import Comparison, ComparisonBatches
 from gleam_x.base.language import Comparer
-from gleam_x.base.seen import see_pictures
+from gleam_x.base.seen import FIELDS, see_pictures, shown_in_fields
 from gleam_x.base.sights import LOOKS, make_sight
 from gleam_x.benchmark.pairs import Pair
 from gleam_x.collate import VERDICT, Collator, Sample, model_inputs
@@ -71,15 +71,21 @@ def test_the_first_variant_is_the_whole_picture_as_the_model_itself_sees_it(part
 
 
 def test_a_batch_tells_what_each_picture_shows_in_its_order(parts) -> None:
-    batch = batches(parts)[2]
-    pond, river = LOOKS.index("pond"), LOOKS.index("river")
-    for shows_2L in batch["shows"]:
-        first, second = shows_2L[: len(LOOKS)], shows_2L[len(LOOKS) :]
-        assert {int(first.argmax()), int(second.argmax())} == {pond, river}
-    assert {int(shows[: len(LOOKS)].argmax()) for step in range(4) for shows in batches(parts)[step]["shows"]} == {
-        pond,
-        river,
-    }
+    pond, river, firsts = LOOKS.index("pond"), LOOKS.index("river"), set()
+    for step in range(4):
+        for shows_2F in batches(parts)[step]["shows"]:
+            first, second = (set(looks.nonzero()[:, 1].tolist()) for looks in shows_2F.view(2, FIELDS, len(LOOKS)))
+            assert {*first, *second} == {pond, river}
+            assert len(first) == len(second) == 1
+            firsts |= first
+    assert firsts == {pond, river}
+
+
+def test_what_is_shown_stands_in_its_field() -> None:
+    looks = np.zeros((3, 6, len(LOOKS)), np.float32)
+    looks[0, 5, 2], looks[2, 2, 4], looks[1, 0, 3] = 0.5, 0.9, 0.05
+    shown = shown_in_fields(looks.reshape(18, -1), 3, 6).reshape(3, 3, len(LOOKS))
+    assert [tuple(place) for place in np.argwhere(shown)] == [(0, 2, 2), (2, 1, 4)]
 
 
 def test_reasons_are_told_of_whole_pictures_only(parts) -> None:
@@ -99,7 +105,9 @@ def test_batches_follow_step_and_rank(parts) -> None:
 
 def test_what_is_shown_is_asked_of_the_token_in_front_of_the_verdict(parts) -> None:
     model, _, _, _, _ = parts
-    comparer, batch = Comparer(model, 1e-3, 0.5, 1.0, 10), batches(parts)[0]
+    weights = torch.ones(model.config.text_config.vocab_size)
+    comparer = Comparer(model, weights, lr=1e-3, steps=10, verdict_weight=0.5, shows_weight=1.0)
+    batch = batches(parts)[0]
     comparer.log = lambda *_, **__: None  # type: ignore[method-assign]
     asked: list[torch.Tensor] = []
     comparer.shows.register_forward_hook(lambda _, given, __: asked.append(given[0]))

@@ -26,7 +26,7 @@ from gleam_x.collate import EXPLANATION, Collator
 __all__ = ["CaptionBatches", "InTurn"]
 
 _STREAM = 7702
-_MOST_NAMED = 4
+_MOST_NAMED = 3
 _ASKED = {"en": "What does the picture show?", "zh": "这张图里有什么？"}
 
 
@@ -34,7 +34,8 @@ class CaptionBatches(Dataset[dict[str, Any]]):
     """Batch number ``step`` for one process: a function of (seed, step, rank) alone. Views take turns.
 
     Args:
-        shows: the landmarks of each picture; of those that may be named, some are.
+        shows: the landmarks of each picture; of those that may be named, the largest are,
+            in order of size: what comes next can be known from the picture.
         sights: the pictures, by id.
         seen: what the tower made of them, by id.
         collator: of the model; padding on the right.
@@ -77,7 +78,7 @@ class CaptionBatches(Dataset[dict[str, Any]]):
             view = list(View)[number % len(View)]
             pool = self._by_view[number % len(View)]
             name, marks = pool[int(rng.integers(len(pool)))]
-            named = [marks[place] for place in rng.permutation(len(marks))[:_MOST_NAMED]]
+            named = marks[: 1 + int(rng.integers(_MOST_NAMED))]
             pictures.append(self._seen[name][0])
             rows.append(self._row(describe(named, view, language, rng), language, len(pictures[-1].tokens_TH)))
         grids = torch.tensor([picture.grid_3 for picture in pictures])
@@ -85,7 +86,7 @@ class CaptionBatches(Dataset[dict[str, Any]]):
             "image_grid_thw": grids,
             "seen": [picture.tokens_TH for picture in pictures],
             # As if both pictures of a pair were this one.
-            "shows": torch.from_numpy(np.stack([np.tile(picture.shows_L, 2) for picture in pictures])),
+            "shows": torch.from_numpy(np.stack([np.tile(picture.shows_F, 2) for picture in pictures])),
         }
 
     def _row(self, caption: str, language: str, count: int) -> tuple[list[int], list[int]]:

@@ -16,16 +16,15 @@ def base(
     size: str = "small",
     seed: int = 1,
     tower_steps: int = 1300,
-    verdict_steps: int = 500,
-    reason_steps: int = 600,
+    language_steps: int = 1000,
     processes: int = 2,
     overwrite: bool = False,
 ) -> None:
     """Train a small Qwen2.5-VL with a tokenizer of its own on a SynthCity world, to be used where no hub is.
 
-    First its vision tower learns what is under each of its tokens; then the language model learns to compare two
-    pictures of the train places, to describe single ones, and to say why. Finished, it is kept; a killed run
-    goes on after the tower if that was done.
+    First its vision tower learns what is under each of its tokens, and where they are; then the language model learns
+    to compare two pictures of the train places, to say why, and to describe single ones. Finished, it is kept; a killed
+    run goes on after the tower if that was done.
 
     Args:
         out: folder of the base, as `from_pretrained` reads it.
@@ -33,8 +32,7 @@ def base(
         size: nano (0.2 M parameters, for tests), small (2.5 M) or medium (7 M).
         seed: of weights and draws.
         tower_steps: batches of the tower on each process.
-        verdict_steps: batches of comparisons without a reason on each process.
-        reason_steps: batches of comparisons with reasons, and of captions, after them.
+        language_steps: batches of the language model on each process.
         processes: on CPU cores.
         overwrite: empty OUT first if it holds a base trained otherwise.
     """
@@ -46,9 +44,8 @@ def base(
     from gleam_x.base.config import BaseConfig
 
     config = BaseConfig(
-        size=size, seed=seed, tower_steps=tower_steps, verdict_steps=verdict_steps, reason_steps=reason_steps,
-        processes=processes,
-    )  # fmt: skip
+        size=size, seed=seed, tower_steps=tower_steps, language_steps=language_steps, processes=processes
+    )
     if not world.exists():
         build_world(WorldConfig(), world)
     build_base(world, out, config, overwrite)

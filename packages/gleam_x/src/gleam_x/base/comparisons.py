@@ -59,7 +59,7 @@ class ComparisonBatches(Dataset[dict[str, Any]]):
     """Batch number ``step`` for one process: a function of (seed, step, rank) alone.
 
     Beside what the collator makes of the words, a batch holds ``seen`` (the tower's tokens of each picture) and
-    ``shows`` (float32 (B, 2 L): which looks the first picture shows, then the second).
+    ``shows`` (float32 (B, 2 F): which looks the first picture shows in which field, then the second).
 
     Args:
         comparisons: to draw from; views are drawn alike, whatever their number.
@@ -103,7 +103,7 @@ class ComparisonBatches(Dataset[dict[str, Any]]):
         drawn = [self._sample(number, language, task, rng) for number in range(self._batch_size)]
         pictures = [picture for _, pair in drawn for picture in pair]
         grid_N3 = torch.tensor([picture.grid_3 for picture in pictures])
-        shows = [np.concatenate([first.shows_L, second.shows_L]) for _, (first, second) in drawn]
+        shows = [np.concatenate([first.shows_F, second.shows_F]) for _, (first, second) in drawn]
         return self._collator.words([sample for sample, _ in drawn], grid_N3) | {
             "seen": [picture.tokens_TH for picture in pictures],
             "shows": torch.from_numpy(np.stack(shows)),

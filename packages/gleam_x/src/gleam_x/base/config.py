@@ -26,17 +26,15 @@ class BaseConfig:
         tower_per_view: pictures of each of the five views in them.
         tower_lr: peak learning rate.
         variants: of each picture that verdicts are learnt from, beside the whole.
-        verdict_steps: batches of comparisons without a reason on each process.
-        reason_steps: batches of comparisons with reasons, and of captions, after them.
+        language_steps: batches of the language model on each process.
         batch_size: of comparisons.
+        caption_batch_size: of descriptions of single pictures.
+        captioned: share of batches that are such, 0 to 1.
+        explained: share of the comparisons that say why, 0 to 1.
         lr: peak learning rate of the language model.
         verdict_weight: of the verdict in the loss, 0 to 1.
-        shows_weight: of what pictures show, while verdicts are learnt.
-        later_shows_weight: of the same beside reasons. Gradients are clipped together, so that a large one leaves
-            little of the others.
-        explained: share of the later comparisons that say why, 0 to 1.
-        captioned: share of the later batches that describe single pictures, 0 to 1.
-        caption_batch_size: of those.
+        telling_weight: of words that depend on pictures and verdict beside those that could be others.
+        shows_weight: of what pictures show, asked half way up the language model.
         processes: on CPU cores; 1 trains in this process.
 
     Raises:
@@ -49,19 +47,18 @@ class BaseConfig:
     merges: int = 1600
     draws: int = 4
     tower_steps: int = 1300
-    tower_per_view: int = 8
-    tower_lr: float = 2e-3
+    tower_per_view: int = 4
+    tower_lr: float = 8e-3
     variants: int = 2
-    verdict_steps: int = 500
-    reason_steps: int = 600
-    batch_size: int = 32
-    lr: float = 1.5e-3
-    verdict_weight: float = 0.3
-    shows_weight: float = 0.3
-    later_shows_weight: float = 0.03
+    language_steps: int = 1000
+    batch_size: int = 16
+    caption_batch_size: int = 32
+    captioned: float = 0.5
     explained: float = 0.85
-    captioned: float = 0.35
-    caption_batch_size: int = 64
+    lr: float = 5e-3
+    verdict_weight: float = 0.3
+    telling_weight: float = 3.0
+    shows_weight: float = 0.1
     processes: int = 2
 
     def __post_init__(self) -> None:

@@ -13,18 +13,23 @@ from typing import Any
 import lightning
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from typing_extensions import override
 
 from gleam_x.base.optimizer import optimizer_and_schedule
+from gleam_x.base.seen import FIELDS
 from gleam_x.base.sights import LOOKS
 from gleam_x.collate import VERDICT
-from gleam_x.losses import count_spans, logits_of_hidden, span_loss
+from gleam_x.losses import logits_of_hidden
 
 __all__ = ["Comparer"]
 
 _WORDS = ("input_ids", "attention_mask", "mm_token_type_ids", "image_grid_thw")
+
+
+_RARE = -4.0
+"""Log odds at which the head begins: hardly any field shows any one look."""
 
 
 class Comparer(lightning.LightningModule):
@@ -32,26 +37,22 @@ class Comparer(lightning.LightningModule):
 
     Args:
         model: a Qwen2.5-VL; its tower is left as it is.
+        telling_V: weight of each token of a reason, from :func:`gleam_x.base.telling.telling_weights`.
         lr: peak learning rate.
+        steps: of the training, for the schedule.
         verdict_weight: of the verdict in the loss.
         shows_weight: of what both pictures show.
-        steps: of the training, for the schedule.
-        shows: what an earlier training taught to tell what pictures show; it learns on. A new head if None.
     """
 
     def __init__(
-        self,
-        model: Any,
-        lr: float,
-        verdict_weight: float,
-        shows_weight: float,
-        steps: int,
-        shows: nn.Module | None = None,
+        self, model: Any, telling_V: Tensor, *, lr: float, steps: int, verdict_weight: float, shows_weight: float
     ) -> None:
         super().__init__()
         self.model = model.train()
         self.model.model.visual.requires_grad_(False)
-        self.shows = shows or _head(model, 2 * len(LOOKS))
+        self.shows = _head(model, 2 * FIELDS * len(LOOKS))
+        self.telling_V: Tensor
+        self.register_buffer("telling_V", telling_V, persistent=False)
         self._lr, self._steps = lr, steps
         self._verdict_weight, self._shows_weight = verdict_weight, shows_weight
 
@@ -59,15 +60,17 @@ class Comparer(lightning.LightningModule):
     def training_step(self, batch: dict[str, Any], _: int) -> Tensor:
         last_BTH, middle_BTH = _hidden_states(self.model, batch)
         logits_SV, labels_S, spans_S = logits_of_hidden(self.model, last_BTH, batch)
-        told = span_loss(logits_SV, labels_S, spans_S, count_spans(batch), self._verdict_weight)
         shows = _shows_loss(self.shows, middle_BTH, batch)
         is_verdict_S = spans_S == VERDICT
+        loss_S = cross_entropy(logits_SV, labels_S, reduction="none")
+        told = _mean(loss_S, self.telling_V[labels_S] * ~is_verdict_S)
         if is_verdict_S.any():
-            right = (logits_SV[is_verdict_S].argmax(dim=-1) == labels_S[is_verdict_S]).float().mean()
-            self.log("verdict", right, prog_bar=True)
-        for name, value in (("loss", told), ("shows", shows)):
+            right_S = (logits_SV.argmax(dim=-1) == labels_S).float()
+            self.log("verdict", _mean(right_S, is_verdict_S.float()), prog_bar=True)
+        for name, value in (("words", told), ("shows", shows)):
             self.log(name, value.detach(), prog_bar=True)
-        return told + self._shows_weight * shows
+        verdict = _mean(loss_S, is_verdict_S.float())
+        return self._verdict_weight * verdict + (1 - self._verdict_weight) * told + self._shows_weight * shows
 
     @override
     def configure_optimizers(self) -> Any:
@@ -76,7 +79,14 @@ class Comparer(lightning.LightningModule):
 
 def _head(model: Any, count: int) -> nn.Module:
     hidden = model.config.text_config.hidden_size
-    return nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, count))
+    head = nn.Linear(hidden, count)
+    nn.init.constant_(head.bias, _RARE)
+    return nn.Sequential(nn.LayerNorm(hidden), head)
+
+
+def _mean(values_S: Tensor, weights_S: Tensor) -> Tensor:
+    """Return the weighted mean, 0 where nothing weighs."""
+    return (values_S * weights_S).sum() / weights_S.sum().clamp(min=1.0)
 
 
 def _hidden_states(model: Any, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:

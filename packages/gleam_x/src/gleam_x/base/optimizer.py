@@ -18,7 +18,7 @@ from typing_extensions import override
 __all__ = ["MuonAndAdamW", "optimizer_and_schedule", "warm_cosine"]
 
 _NOT_MATRICES = ("embed_tokens", "lm_head", "head.", "where.", "shows.")
-_ADAM_LR = 2e-3
+_ADAM_LR = 4e-3
 
 
 class MuonAndAdamW(Optimizer):
@@ -30,7 +30,7 @@ class MuonAndAdamW(Optimizer):
 
     Args:
         named: weights by name.
-        lr: of the matrices; the rest learns at 2e-3 at most.
+        lr: of the matrices; the rest learns at 4e-3 at most.
         weight_decay: of all.
     """
 
@@ -68,6 +68,8 @@ def optimizer_and_schedule(module: nn.Module, lr: float, steps: int, weight_deca
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def warm_cosine(step: int, steps: int, warmup: int = 100) -> float:
-    """Return the share of the peak learning rate at ``step`` of ``steps``."""
-    return min(1.0, (step + 1) / warmup) * (0.5 * (1.0 + math.cos(math.pi * min(1.0, step / steps))) + 0.01)
+def warm_cosine(step: int, steps: int) -> float:
+    """Return the share of the peak learning rate at ``step`` of ``steps``: full after the first twentieth."""
+    return min(1.0, (step + 1) / max(1, steps // 20)) * (
+        0.5 * (1.0 + math.cos(math.pi * min(1.0, step / steps))) + 0.01
+    )

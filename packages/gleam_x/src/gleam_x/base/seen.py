@@ -1,6 +1,6 @@
 """What the finished vision tower makes of every train picture, once, so that the language model can learn fast.
 
-Axes: T tokens of a picture, H hidden, L looks.
+Axes: T tokens of a picture, H hidden, L looks, F looks in each of nine fields.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from torch import Tensor
 from gleam_x.base.sights import Glimpse, Sight
 from gleam_x.base.tower import PATCH, one_frame_patches, patch_rows
 
-__all__ = ["SeenPicture", "see_pictures"]
+__all__ = ["FIELDS", "SeenPicture", "see_pictures", "shown_in_fields"]
+
+FIELDS = 9
+"""Of a picture, three by three."""
 
 _BATCH = 64
 _LEAST_PART = 0.95
@@ -32,12 +35,13 @@ class SeenPicture:
     Attributes:
         tokens_TH: the tower's output.
         grid_3: frames, patches down, patches across.
-        shows_L: float32, 1 for each look that fills a tenth of some token's square.
+        shows_F: float32 (9 L), 1 for each look that fills a tenth of some token's square, in each of nine fields of the
+            picture.
     """
 
     tokens_TH: Tensor
     grid_3: tuple[int, int, int]
-    shows_L: npt.NDArray[np.float32]
+    shows_F: npt.NDArray[np.float32]
 
 
 def see_pictures(
@@ -72,5 +76,17 @@ def _see(visual: Any, processor: Any, glimpses: Sequence[Glimpse]) -> Iterable[S
     tokens = visual(values.flatten(1), grid_thw=torch.tensor(grids)).pooler_output
     parts = tokens.split([len(glimpse.looks_TL) for glimpse in glimpses])
     for glimpse, grid, part in zip(glimpses, grids, parts, strict=True):
-        shows = (glimpse.looks_TL.max(axis=0) > _SHOWN).astype(np.float32)
-        yield SeenPicture(tokens_TH=part.clone(), grid_3=grid, shows_L=shows)
+        shows = shown_in_fields(glimpse.looks_TL, grid[1] // 2, grid[2] // 2)
+        yield SeenPicture(tokens_TH=part.clone(), grid_3=grid, shows_F=shows)
+
+
+def shown_in_fields(looks_TL: npt.NDArray[np.float32], down: int, across: int) -> npt.NDArray[np.float32]:
+    """Return which looks each of nine fields of a picture shows (9 L), the fields row by row."""
+    looks_YXL = looks_TL.reshape(down, across, -1)
+    rows, columns = ((3 * np.arange(count) + 1.5).astype(int) // count for count in (down, across))
+    fields = [
+        looks_YXL[rows == row][:, columns == column].max(axis=(0, 1), initial=0.0)
+        for row in range(3)
+        for column in range(3)
+    ]
+    return np.asarray(np.concatenate(fields) > _SHOWN, dtype=np.float32)

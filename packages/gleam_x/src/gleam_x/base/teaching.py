@@ -18,6 +18,7 @@ from gleam_x.base.fitting import fit
 from gleam_x.base.language import Comparer
 from gleam_x.base.seen import see_pictures
 from gleam_x.base.sights import Sight
+from gleam_x.base.telling import telling_weights
 from gleam_x.base.tower import SightBatches, Tower, one_frame_patches
 from gleam_x.benchmark.pairs import read_landmarks
 from gleam_x.collate import Collator
@@ -54,27 +55,27 @@ def teach_language(
     sights: list[Sight],
     config: BaseConfig,
 ) -> None:
-    """Train the language model: first verdicts, many and short; then reasons, and captions among them."""
+    """Train the language model on comparisons and, in turn with them, on descriptions of single pictures."""
     by_id = {sight.picture_id: sight for sight in sights}
     seen = see_pictures(model.model.visual, processor, sights, config.variants, config.seed)
     # Drawn here and not before the tower, where the other processes would wait to be started.
     comparisons, marks = draw_comparisons(catalog, config.draws, config.seed), read_landmarks(catalog)
-    collator, shows = Collator(processor), None
-    for title, steps, explained, captioned, shows_weight in (
-        ("comparing", config.verdict_steps, 0.0, 0.0, config.shows_weight),
-        ("explaining", config.reason_steps, config.explained, config.captioned, config.later_shows_weight),
-    ):
+    collator = Collator(processor)
 
-        def batches(
-            rank: int, steps: int = steps, explained: float = explained, captioned: float = captioned
-        ) -> Dataset[Any]:
-            draw = {"steps": steps, "seed": config.seed, "rank": rank}
-            compared = ComparisonBatches(
-                comparisons, by_id, seen, collator, batch_size=config.batch_size, explained=explained, **draw
-            )
-            described = CaptionBatches(marks, by_id, seen, collator, batch_size=config.caption_batch_size, **draw)
-            return InTurn(compared, described, captioned)
+    def batches(rank: int) -> Dataset[Any]:
+        draw = {"steps": config.language_steps, "seed": config.seed, "rank": rank}
+        compared = ComparisonBatches(
+            comparisons, by_id, seen, collator, batch_size=config.batch_size, explained=config.explained, **draw
+        )
+        described = CaptionBatches(marks, by_id, seen, collator, batch_size=config.caption_batch_size, **draw)
+        return InTurn(compared, described, config.captioned)
 
-        comparer = Comparer(model, config.lr, config.verdict_weight, shows_weight, steps, shows)
-        fit(comparer, batches, steps, config.processes, title)
-        shows = comparer.shows
+    comparer = Comparer(
+        model,
+        telling_weights(processor.tokenizer, config.telling_weight),
+        lr=config.lr,
+        steps=config.language_steps,
+        verdict_weight=config.verdict_weight,
+        shows_weight=config.shows_weight,
+    )
+    fit(comparer, batches, config.language_steps, config.processes, "language model")
