@@ -13,7 +13,7 @@ from gleam_x.base.seen import see_pictures
 from gleam_x.base.sights import make_sight
 from gleam_x.base.telling import telling_weights
 from gleam_x.benchmark.landmarks import Landmark
-from gleam_x.benchmark.wording import describe
+from gleam_x.benchmark.wording import describe, lexicon
 from gleam_x.claims_in_text import read_statements
 from gleam_x.collate import IGNORED, Collator
 from gleam_x.pixel_budget import PixelBudget
@@ -59,9 +59,11 @@ def parts():
     )
 
 
-def batches(parts, steps: int = 6, rank: int = 0) -> CaptionBatches:
+def batches(parts, steps: int = 6, rank: int = 0, whole: float = 1.0) -> CaptionBatches:
     _, processor, sights, shows, seen = parts
-    return CaptionBatches(shows, sights, seen, Collator(processor), steps=steps, batch_size=10, seed=1, rank=rank)
+    return CaptionBatches(
+        shows, sights, seen, Collator(processor), steps=steps, batch_size=10, whole=whole, seed=1, rank=rank
+    )
 
 
 def test_what_is_learnt_is_the_caption_and_nothing_else(parts) -> None:
@@ -85,6 +87,21 @@ def test_what_is_learnt_is_the_caption_and_nothing_else(parts) -> None:
     assert languages == {"en", "zh"}
 
 
+def test_a_question_names_a_thing_or_a_place_and_the_answer_both(parts) -> None:
+    tokenizer, asked_of = parts[1].tokenizer, {"thing": 0, "place": 0}
+    for step in range(6):
+        batch = batches(parts, whole=0.0)[step]
+        for row in range(10):
+            view, labels = list(View)[row % 5], batch["labels"][row]
+            told = tokenizer.decode(labels[labels != IGNORED]).removesuffix("<|im_end|>")
+            asked = tokenizer.decode(batch["input_ids"][row][labels == IGNORED])
+            language = "en" if told.isascii() else "zh"
+            thing = lexicon(language)["things"][KINDS[view]]["bare"]
+            assert thing in told
+            asked_of["thing" if thing in asked else "place"] += 1
+    assert min(asked_of.values()) > 15
+
+
 def test_a_batch_is_a_function_of_step_and_rank(parts) -> None:
     first, again, other = batches(parts)[3], batches(parts)[3], batches(parts, rank=1)[3]
     assert torch.equal(first["input_ids"], again["input_ids"])
@@ -98,7 +115,7 @@ def test_pictures_without_a_thing_to_name_are_left_out(parts) -> None:
     more = {**sights, "bare": sights["map"]}
     batch = CaptionBatches(
         {**shows, "bare": [mark("bridge", is_nameable=False)]}, more, {**seen, "bare": seen["map"]}, Collator(processor),
-        steps=1, batch_size=50, seed=1, rank=0,
+        steps=1, batch_size=50, whole=1.0, seed=1, rank=0,
     )[0]  # fmt: skip
     bridges = [processor.tokenizer.decode(row[row != IGNORED]) for row in batch["labels"]]
     assert not any("bridge" in said or "桥" in said for said in bridges)
@@ -112,6 +129,9 @@ def test_captions_take_their_share_of_the_batches(share: float) -> None:
     assert [step for _, step in drawn] == list(steps)
     assert sum(kind == "some" for kind, _ in drawn) == round(100 * share)
     assert len(mixed) == 100
+    begun = InTurn([("usual", step) for step in steps], [("some", step) for step in steps], share, first=30)
+    assert [begun[step][0] for step in range(30)] == ["some"] * 30
+    assert [begun[step] for step in range(30, 100)] == drawn[30:]
 
 
 def test_a_model_learns_to_describe(parts) -> None:

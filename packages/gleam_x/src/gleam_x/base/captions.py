@@ -20,7 +20,7 @@ from gleam_x.base.seen import SeenPicture
 from gleam_x.base.sights import Sight
 from gleam_x.benchmark.landmarks import Landmark
 from gleam_x.benchmark.schema import LANGUAGES
-from gleam_x.benchmark.wording import describe
+from gleam_x.benchmark.wording import describe, name_and_place
 from gleam_x.collate import EXPLANATION, Collator
 
 __all__ = ["CaptionBatches", "InTurn"]
@@ -28,6 +28,9 @@ __all__ = ["CaptionBatches", "InTurn"]
 _STREAM = 7702
 _MOST_NAMED = 3
 _ASKED = {"en": "What does the picture show?", "zh": "这张图里有什么？"}
+_ASKED_WHERE = {"en": "Where is {thing}?", "zh": "{thing}在哪里？"}
+_ASKED_WHAT = {"en": "What is {place}?", "zh": "{place}有什么？"}
+_ANSWERED = {"en": "There is {thing} {place}.", "zh": "{place}有{thing}。"}
 
 
 class CaptionBatches(Dataset[dict[str, Any]]):
@@ -41,6 +44,7 @@ class CaptionBatches(Dataset[dict[str, Any]]):
         collator: of the model; padding on the right.
         steps: how many batches there are.
         batch_size: pictures of a batch, all in one language.
+        whole: share of batches that describe pictures; the others ask where a thing is, or what is at a place.
         seed: of the draw.
         rank: of this process.
     """
@@ -54,6 +58,7 @@ class CaptionBatches(Dataset[dict[str, Any]]):
         *,
         steps: int,
         batch_size: int,
+        whole: float,
         seed: int,
         rank: int,
     ) -> None:
@@ -63,7 +68,8 @@ class CaptionBatches(Dataset[dict[str, Any]]):
             for view in View
         ]
         self._seen, self._collator = seen, collator
-        self._questions = {language: _question(collator.processor, asked) for language, asked in _ASKED.items()}
+        self._questions: dict[str, tuple[list[int], list[int]]] = {}
+        self._whole = whole
         self._steps, self._batch_size, self._key = steps, batch_size, (seed, _STREAM, rank)
 
     def __len__(self) -> int:
@@ -72,15 +78,15 @@ class CaptionBatches(Dataset[dict[str, Any]]):
     @override
     def __getitem__(self, step: int) -> dict[str, Any]:
         rng = np.random.default_rng([*self._key, step])
-        language = LANGUAGES[int(rng.integers(2))]
+        language, is_caption = LANGUAGES[int(rng.integers(2))], rng.random() < self._whole
         rows, pictures = [], []
         for number in range(self._batch_size):
             view = list(View)[number % len(View)]
             pool = self._by_view[number % len(View)]
             name, marks = pool[int(rng.integers(len(pool)))]
-            named = marks[: 1 + int(rng.integers(_MOST_NAMED))]
+            asked, told = (_caption if is_caption else _about_one)(marks, view, language, rng)
             pictures.append(self._seen[name][0])
-            rows.append(self._row(describe(named, view, language, rng), language, len(pictures[-1].tokens_TH)))
+            rows.append(self._row(asked, told, len(pictures[-1].tokens_TH)))
         grids = torch.tensor([picture.grid_3 for picture in pictures])
         return self._collator.pad(rows, with_labels=True) | {
             "image_grid_thw": grids,
@@ -89,33 +95,50 @@ class CaptionBatches(Dataset[dict[str, Any]]):
             "shows": torch.from_numpy(np.stack([np.tile(picture.shows_F, 2) for picture in pictures])),
         }
 
-    def _row(self, caption: str, language: str, count: int) -> tuple[list[int], list[int]]:
+    def _row(self, asked: str, told: str, count: int) -> tuple[list[int], list[int]]:
         """Return tokens and spans of a sample whose picture takes ``count`` tokens."""
-        before, behind = self._questions[language]
+        if asked not in self._questions:
+            self._questions[asked] = _question(self._collator.processor, asked)
+        before, behind = self._questions[asked]
         question = [*before, *[self._collator.image_id] * count, *behind]
-        tokens = self._collator.processor.tokenizer.encode(caption, add_special_tokens=False)
+        tokens = self._collator.processor.tokenizer.encode(told, add_special_tokens=False)
         answer = [*tokens, self._collator.end_id]
         return [*question, *answer], [0] * len(question) + [EXPLANATION] * len(answer)
 
 
+def _caption(marks: Sequence[Landmark], view: View, language: str, rng: np.random.Generator) -> tuple[str, str]:
+    named = marks[: 1 + int(rng.integers(_MOST_NAMED))]
+    return _ASKED[language], describe(named, view, language, rng)
+
+
+def _about_one(marks: Sequence[Landmark], view: View, language: str, rng: np.random.Generator) -> tuple[str, str]:
+    """Return a question for the place of a thing, or for the thing of a place, and the answer."""
+    thing, place = name_and_place(marks[int(rng.integers(len(marks)))], view, language, rng)
+    asked = (_ASKED_WHERE, _ASKED_WHAT)[int(rng.integers(2))]
+    return asked[language].format(thing=thing, place=place), _ANSWERED[language].format(thing=thing, place=place)
+
+
 class InTurn(Dataset[dict[str, Any]]):
-    """Batches of two sets in turn: number ``step`` comes from ``some`` for the given share of the steps.
+    """Batches of two sets in turn: number ``step`` comes from ``some`` at first, then for a share of the steps.
 
     Args:
         usual: batches.
         some: as many others.
-        share: of them, 0 to 1; they are spread evenly.
+        share: of them behind the first ones, 0 to 1; they are spread evenly.
+        first: how many steps are theirs alone.
     """
 
-    def __init__(self, usual: Dataset[dict[str, Any]], some: Dataset[dict[str, Any]], share: float) -> None:
-        self._usual, self._some, self._share = usual, some, share
+    def __init__(
+        self, usual: Dataset[dict[str, Any]], some: Dataset[dict[str, Any]], share: float, first: int = 0
+    ) -> None:
+        self._usual, self._some, self._share, self._first = usual, some, share, first
 
     def __len__(self) -> int:
         return len(self._usual)  # type: ignore[arg-type]
 
     @override
     def __getitem__(self, step: int) -> dict[str, Any]:
-        is_due = int((step + 1) * self._share) > int(step * self._share)
+        is_due = step < self._first or int((step + 1) * self._share) > int(step * self._share)
         return self._some[step] if is_due else self._usual[step]
 
 

@@ -29,7 +29,9 @@ class BaseConfig:
         language_steps: batches of the language model on each process.
         batch_size: of comparisons.
         caption_batch_size: of descriptions of single pictures.
-        captioned: share of batches that are such, 0 to 1.
+        whole: share of those batches that describe pictures, 0 to 1; the others ask for one thing or place.
+        captioned: share of batches about single pictures, behind the first ones, 0 to 1.
+        captions_first: share of the steps, at the beginning, that are about single pictures alone.
         explained: share of the comparisons that say why, 0 to 1.
         lr: peak learning rate of the language model.
         verdict_weight: of the verdict in the loss, 0 to 1.
@@ -50,12 +52,14 @@ class BaseConfig:
     tower_per_view: int = 4
     tower_lr: float = 8e-3
     variants: int = 2
-    language_steps: int = 1000
+    language_steps: int = 1500
     batch_size: int = 16
     caption_batch_size: int = 32
-    captioned: float = 0.5
+    whole: float = 0.6
+    captioned: float = 0.35
+    captions_first: float = 0.25
     explained: float = 0.85
-    lr: float = 5e-3
+    lr: float = 6e-3
     verdict_weight: float = 0.3
     telling_weight: float = 3.0
     shows_weight: float = 0.1

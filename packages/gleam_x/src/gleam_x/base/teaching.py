@@ -67,8 +67,11 @@ def teach_language(
         compared = ComparisonBatches(
             comparisons, by_id, seen, collator, batch_size=config.batch_size, explained=config.explained, **draw
         )
-        described = CaptionBatches(marks, by_id, seen, collator, batch_size=config.caption_batch_size, **draw)
-        return InTurn(compared, described, config.captioned)
+        described = CaptionBatches(
+            marks, by_id, seen, collator, batch_size=config.caption_batch_size, whole=config.whole, **draw
+        )
+        first = int(config.captions_first * config.language_steps)
+        return InTurn(compared, described, config.captioned, first)
 
     comparer = Comparer(
         model,

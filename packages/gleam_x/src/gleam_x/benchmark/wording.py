@@ -20,7 +20,7 @@ from gleam_x.benchmark.landmarks import Landmark
 from gleam_x.benchmark.pairs import Pair
 from gleam_x.benchmark.schema import LANGUAGES, Claim
 
-__all__ = ["WORDING_VERSION", "claims_of", "describe", "explain", "lexicon"]
+__all__ = ["WORDING_VERSION", "claims_of", "describe", "explain", "lexicon", "name_and_place"]
 
 WORDING_VERSION = "synthcity-3"
 """Changes whenever the same pair would get other words; stored in each record's provenance."""
@@ -105,6 +105,17 @@ def describe(marks: Sequence[Landmark], view: View, language: str, rng: np.rando
     named = _named(words, marks, [None] * len(marks), places, rng)
     picture = {frame: _pick(rng, words["pictures"][str(view)])}
     return _pick(rng, words["sentences"][frame]).format(**picture, **named)
+
+
+def name_and_place(mark: Landmark, view: View, language: str, rng: np.random.Generator) -> tuple[str, str]:
+    """Return what a thing is called and where it is, as in a reason: "a pond", "in the north"; "一个池塘", "北部".
+
+    Raises:
+        ConfigError: unknown language.
+    """
+    words = lexicon(language)
+    places = words["sides"] if view is View.SATELLITE else _places(words, view)
+    return _one(words, mark, None, rng), _pick(rng, places[mark.where])
 
 
 def _pick(rng: np.random.Generator, wordings: Sequence[str]) -> str:
