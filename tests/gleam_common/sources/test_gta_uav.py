@@ -79,6 +79,13 @@ def test_a_copy_with_same_area_lists_only_splits_by_them(tmp_path: Path) -> None
     assert catalog.column("split").tolist() == catalog.column("split_gta_uav_same").tolist()
 
 
+def test_half_a_pair_of_lists_is_named(tmp_path: Path) -> None:
+    root = write_gta_uav(tmp_path)
+    (root / "same-area-drone2sate-test.json").unlink()
+    with pytest.raises(DataError, match=r"missing beside its partner.*same-area-drone2sate-test\.json"):
+        gta_uav.read(root)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -19,6 +19,7 @@ from gleam_c.encoder import Encoder, EncoderConfig, create_encoder
 __all__ = ["MODEL_FILES", "load_encoder", "save_encoder"]
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+_FORMAT = 1
 MODEL_FILES = (WEIGHTS, CONFIG, CARD)
 """All that a model folder has, here and on the hub."""
 
@@ -26,7 +27,11 @@ MODEL_FILES = (WEIGHTS, CONFIG, CARD)
 def save_encoder(folder: Path, config: EncoderConfig, weights: Mapping[str, Tensor], card: str) -> None:
     """Write an encoder's weights, its configuration and its model card; each file atomically."""
     folder.mkdir(parents=True, exist_ok=True)
-    described: dict[str, Any] = {"format": 1, "library": "gleam-c", "encoder": asdict(config) | {"pretrained": False}}
+    described: dict[str, Any] = {
+        "format": _FORMAT,
+        "library": "gleam-c",
+        "encoder": asdict(config) | {"pretrained": False},
+    }
     contents = {
         WEIGHTS: save({name: value.contiguous() for name, value in sorted(weights.items())}),
         CONFIG: (json.dumps(described, indent=2, sort_keys=True) + "\n").encode(),
@@ -41,15 +46,22 @@ def load_encoder(folder: Path | str) -> Encoder:
     """Return the encoder saved in ``folder``, on the CPU, in evaluation mode.
 
     Raises:
-        ModelError: when the folder, a file or a tensor is missing, broken or of another shape.
+        ModelError: when the folder, a file or a tensor is missing, broken, of another shape or of another format.
     """
     folder = Path(folder)
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
             raise ModelError(f"no {name} in the model folder", value=str(folder), fix="give the run's `model` folder")
     try:
-        config = json.loads((folder / CONFIG).read_text("utf-8"))["encoder"]
-        encoder = create_encoder(EncoderConfig(**{**config, "pretrained": False}))
+        described = json.loads((folder / CONFIG).read_text("utf-8"))
+        if described["format"] != _FORMAT:
+            raise ModelError(
+                f"{folder / CONFIG} is of another format",
+                value=described["format"],
+                allowed=str(_FORMAT),
+                fix="load it with the release of gleam-c that wrote it, or train anew",
+            )
+        encoder = create_encoder(EncoderConfig(**{**described["encoder"], "pretrained": False}))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{folder / CONFIG} does not describe an encoder: {error}") from error
     wanted = {name: tuple(value.shape) for name, value in encoder.state_dict().items()}

@@ -174,7 +174,8 @@ def _finish(recipe: Recipe, catalog: Catalog, out: Path, weights: dict[str, Tens
     evaluation = _evaluate(recipe, catalog, encoder, None, **extra)
     evaluation.results["training_wall_s"] = round(sum(read_json(folder.record)["wall_s"] for folder in folders), 1)
     state = {name[8:]: value for name, value in weights.items() if name.startswith("encoder.")}
-    save_encoder(out / "model", encoder.config, state, model_card(recipe, evaluation.results))
+    seen = catalog.select(split=recipe.train_split, protocol=_rules(recipe).column or None).gallery_latlon()
+    save_encoder(out / "model", encoder.config, state, model_card(recipe, evaluation.results, seen))
     load_encoder(out / "model")
     write_predictions(out / "predictions.parquet", evaluation.predictions)
     write_json(out / "results.json", evaluation.results)

@@ -51,6 +51,11 @@ def read(root: Path) -> Catalog:
         for number, entry in enumerate(_entries(path)):
             with one_part():
                 _take(f"{path}, entry {number}", entry, f"split_gta_uav_{area}", split, queries)
+    present = {(area, split) for area, split, _ in known}
+    for area, split, path in lists:
+        if (area, split) not in present and any(other == area for other, _ in present):
+            with one_part():
+                raise DataError("a list of GTA-UAV is missing beside its partner", value=str(path), fix="put it there")
     main = f"split_gta_uav_{known[0][0]}"
     return assemble("gta_uav", root, tiles, [{**row, "split": row.get(main)} for row in queries.values()])
 
