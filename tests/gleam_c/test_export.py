@@ -14,6 +14,7 @@ from gleam_c.export import TOLERANCE, export_model, parity
 from gleam_c.export_command import export_command
 from gleam_c.model_folder import load_encoder
 from gleam_common.errors import ArtifactError, ConfigError, ModelError
+from PIL import Image
 from tiny_gallery import write_model
 
 
@@ -47,6 +48,15 @@ def test_graphs_take_any_number_of_pictures_and_embed_as_pytorch_does(model: Pat
             assert np.abs(found - wanted).max() <= TOLERANCE
             assert np.linalg.norm(found, axis=1) == pytest.approx(np.ones(count), abs=1e-5)
         assert graph["largest_difference"] <= TOLERANCE
+
+
+def test_what_the_docs_show_runs(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "export.md").read_text("utf-8")
+    (tmp_path / "exported").symlink_to(exported)
+    Image.new("RGB", (200, 150), (90, 140, 60)).save(tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(text.split("```python\n")[1].split("```")[0], "export.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("(1, ")
 
 
 def test_graphs_of_evened_pictures_keep_the_digits_of_flat_ones(tmp_path: Path) -> None:
