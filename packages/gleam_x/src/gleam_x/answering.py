@@ -18,10 +18,16 @@ from gleam_x.collate import Collator, Sample, model_inputs
 from gleam_x.prompts import answer_word, parse_answer
 from gleam_x.verdict import VerdictScore, score_pairs
 
-__all__ = ["EXPLAIN_BATCH", "SCORE_BATCH", "explain_all", "explanation_of", "scores_of", "told"]
+__all__ = ["EXPLAIN_BATCH", "SCORE_BATCH", "explain_all", "explanation_of", "scores_of", "times_at_once", "told"]
 
 SCORE_BATCH = 16
 EXPLAIN_BATCH = 32
+_SMALL, _TIMES = 50_000_000, 4
+
+
+def times_at_once(model: Any) -> int:
+    """Return by how much the usual batches may grow: a small model's time goes into calls, not into numbers."""
+    return _TIMES if sum(value.numel() for value in model.parameters()) < _SMALL else 1
 
 
 def scores_of(

@@ -13,7 +13,15 @@ from gleam_common.errors import DataError, ModelError
 
 from gleam_x.adapter_folder import AdapterCard, load_adapter, read_card
 from gleam_x.adapter_place import find_adapter
-from gleam_x.answering import EXPLAIN_BATCH, SCORE_BATCH, explain_all, explanation_of, scores_of, told
+from gleam_x.answering import (
+    EXPLAIN_BATCH,
+    SCORE_BATCH,
+    explain_all,
+    explanation_of,
+    scores_of,
+    times_at_once,
+    told,
+)
 from gleam_x.calibration import Calibration, fit_calibration, group_name
 from gleam_x.collate import Collator, Sample
 from gleam_x.open_base import open_base
@@ -72,9 +80,7 @@ class Trained:
         """Whether the recipe taught it to explain."""
         return self.recipe != "label_only"
 
-    def scores(
-        self, samples: Sequence[Sample], batch_size: int = SCORE_BATCH, title: str = "verdicts"
-    ) -> list[VerdictScore]:
+    def scores(self, samples: Sequence[Sample], batch_size: int = 0, title: str = "verdicts") -> list[VerdictScore]:
         """Return the verdict scores of pairs, whatever task their samples have, in order."""
         return [answer.score for answer in self.answers(samples, explain=False, batch_size=batch_size, title=title)]
 
@@ -82,7 +88,7 @@ class Trained:
         self,
         samples: Sequence[Sample],
         explain: bool = True,
-        batch_size: int = SCORE_BATCH,
+        batch_size: int = 0,
         max_new_tokens: int = 256,
         title: str = "verdicts",
     ) -> list[Answer]:
@@ -91,7 +97,7 @@ class Trained:
         Args:
             samples: pairs; view, language and order of their prompts are kept, the task is the recipe's.
             explain: whether to generate explanations (explain_first does so in any case: its verdict stands behind).
-            batch_size: pairs at once while scoring.
+            batch_size: pairs at once while scoring; 0 for what suits the model's size.
             max_new_tokens: longest explanation.
             title: of the bar; empty for none.
 
@@ -102,6 +108,8 @@ class Trained:
             raise ModelError(
                 "a model trained for labels only gives no explanation", fix="train `--recipe verdict_first`"
             )
+        times = times_at_once(self.model)
+        batch_size = batch_size or times * SCORE_BATCH
         if self.recipe == "explain_first":
             return self._explained_first(samples, batch_size, max_new_tokens, title)
         self._use("verify")
@@ -112,7 +120,9 @@ class Trained:
         self._use("explain")
         task = "verdict_first" if self.recipe == "verdict_first" else "explain"
         begun = [told(_asking(sample, task), answer.verdict) for sample, answer in zip(samples, answers, strict=True)]
-        texts = explain_all(self.model, self.collator, begun, max_new_tokens, EXPLAIN_BATCH, title and "explanations")
+        texts = explain_all(
+            self.model, self.collator, begun, max_new_tokens, times * EXPLAIN_BATCH, title and "explanations"
+        )
         return [
             replace(answer, explanation=explanation_of(sample, text))
             for answer, sample, text in zip(answers, begun, texts, strict=True)

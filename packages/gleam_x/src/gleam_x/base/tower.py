@@ -31,6 +31,7 @@ __all__ = ["PATCH", "SightBatches", "Tower", "level_output", "one_frame_patches"
 Batch = dict[str, Tensor]
 PATCH, _MERGE = 14, 2
 _LEAST_PART = 0.95
+_WHERE_WEIGHT = 2.0
 
 
 def patch_rows(picture_HWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -73,11 +74,11 @@ class SightBatches(Dataset[Batch]):
             "patches": torch.from_numpy(patches),
             "grid": torch.tensor(grid),
             "looks": torch.from_numpy(np.concatenate([sight.looks_TL for sight in drawn])),
-            "where": torch.from_numpy(np.concatenate([_where(sight.picture_HWC) for sight in drawn])),
+            "where": torch.from_numpy(np.concatenate([_places(sight.picture_HWC) for sight in drawn])),
         }
 
 
-def _where(picture_HWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def _places(picture_HWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Return how far down and across each token is (T, 2), from -1 to 1."""
     down, across = (count // (PATCH * _MERGE) for count in picture_HWC.shape[:2])
     places = (np.indices((down, across)).reshape(2, -1).T + 0.5) / (down, across)
@@ -99,7 +100,7 @@ class Tower(lightning.LightningModule):
         super().__init__()
         self.visual, self._lr, self._steps = visual.train(), lr, steps
         self.head = nn.Linear(visual.config.out_hidden_size, len(LOOKS))
-        self.where = nn.Linear(visual.config.out_hidden_size, 2)
+        self.where = nn.Linear(visual.config.out_hidden_size, 2 * len(LOOKS))
         self.mean: Tensor
         self.std: Tensor
         self.register_buffer("mean", torch.tensor(mean).view(3, 1), persistent=False)
@@ -107,19 +108,22 @@ class Tower(lightning.LightningModule):
 
     @override
     def forward(self, patches_PD: Tensor, grid_N3: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits of looks (T, L) of uint8 patches, and how far down and across each token is (T, 2)."""
+        """Return logits of looks (T, L) of uint8 patches, and how far down and across each is, where it is (T, 2 L)."""
         values = ((patches_PD.float() / 255).view(len(patches_PD), 3, -1) - self.mean) / self.std
         tokens_TH = self.visual(values.flatten(1), grid_thw=grid_N3).pooler_output
         return self.head(tokens_TH), self.where(tokens_TH)
 
     @override
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        logits_TL, places_T2 = self(batch["patches"], batch["grid"])
+        logits_TL, found_TX = self(batch["patches"], batch["grid"])
         looks = binary_cross_entropy_with_logits(logits_TL, batch["looks"], reduction="none").sum(dim=1).mean()
-        where = mse_loss(places_T2, batch["where"])
+        # Zero where a look is not: even a mean over all tokens then tells where things are, and a language model that
+        # cannot yet choose among tokens has something to begin with.
+        where_TX = (batch["where"][:, :, None] * batch["looks"][:, None, :]).flatten(1)
+        where = mse_loss(found_TX, where_TX, reduction="none").sum(dim=1).mean()
         self.log("loss", looks, prog_bar=True)
         self.log("where", where, prog_bar=True)
-        return looks + where
+        return looks + _WHERE_WEIGHT * where
 
     @override
     def configure_optimizers(self) -> Any:
