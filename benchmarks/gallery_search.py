@@ -2,6 +2,7 @@
 
     python benchmarks/gallery_search.py            # minutes and 1 GB of disk: 1,000,000 x 512
     python benchmarks/gallery_search.py --small    # seconds: the same code
+    python benchmarks/gallery_search.py --engine lance
 
 Beside each search stands what bounds it, in the same run and turn by turn: a pass over the same bytes by as many
 threads, and the float32 product of as many numbers. Memory is that of a process that does nothing but search.
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 from gleam_c.gallery.gallery import Gallery
+from gleam_c.gallery.indexing import index_gallery
 from gleam_c.search.area import Near
 from gleam_common.progress import progress
 from measuring import interleaved_s, spread, write_result
@@ -106,6 +108,27 @@ def measure(gallery: Gallery, queries: np.ndarray[Any, Any], repeats: int, threa
     }
 
 
+def measure_engine(folder: Path, url: str, queries: np.ndarray[Any, Any], count: int, threads: int) -> dict[str, Any]:
+    """Return how long an engine takes to be filled and to answer, in an area and everywhere, and recall@10 of both.
+
+    Directions are drawn evenly, the hardest case of all for an index that puts like vectors together.
+    """
+    started = time.perf_counter()
+    index_gallery(folder, url)
+    found: dict[str, Any] = {"fill_s": time.perf_counter() - started}
+    engine, exact = Gallery.open(folder, threads), Gallery.open(folder, threads, engine="exact")
+    for title, places in (("in_area", areas(count, 3)), ("everywhere", [None] * count)):
+        seconds, shares = [], []
+        for area, query in zip(progress(places, desc=f"{url} {title}", leave=False), queries, strict=False):
+            begun = time.perf_counter()
+            hits = engine.search(query, K, view=VIEW, area=area)[0]
+            seconds.append(time.perf_counter() - begun)
+            truth = exact.search(query, K, view=VIEW, area=area)[0]
+            shares.append(len({*hits.rows.tolist()} & {*truth.rows.tolist()}) / len(truth))
+        found |= {f"{title}_s": spread(seconds), f"{title}_recall@10": float(np.mean(shares))}
+    return found
+
+
 def anonymous_mb() -> float:
     """Return this process's memory that is no file's, in MB."""
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon"))
@@ -137,6 +160,7 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="20,000 x 64 instead of 1,000,000 x 512")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--engine", default="", help="also fill and ask this one, such as lance")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     parser.add_argument("--alone", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -153,6 +177,8 @@ def main() -> None:
         alone = subprocess.run(
             words + ["--small"] * options.small, check=True, capture_output=True, text=True, timeout=600
         )
+        if options.engine:
+            found[options.engine] = measure_engine(folder, options.engine, queries, 20, options.threads)
     found |= {"memory": json.loads(alone.stdout), "tiles": tiles, "dims": dims, "k": K, "threads": options.threads}
     name = "gallery_search" + ("-small" if options.small else "")
     print(json.dumps(found, indent=2))
