@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -18,6 +20,18 @@ Picture = npt.NDArray[np.uint8]
 SIDE_PX = 64
 STRIDE_M = 60.0
 TRAIN, VAL, TEST = 32, 8, 12
+
+
+LAUNCHED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT", "STANDALONE_PORT")
+"""What a process group leaves in the environment."""
+
+
+@pytest.fixture(autouse=True)
+def no_leftovers_of_a_process_group() -> Iterator[None]:
+    """DeepSpeed in this process would say to every later one that it is rank 0, and to meet at a port that is taken."""
+    yield
+    for name in LAUNCHED:
+        os.environ.pop(name, None)
 
 
 def write_tiny_catalog(folder: Path, train: int = TRAIN, val: int = VAL, test: int = TEST, seed: int = 0) -> Catalog:

@@ -24,7 +24,7 @@ _ADAM_LR = 4e-3
 class MuonAndAdamW(Optimizer):
     """Two optimizers that are stepped, zeroed and scheduled as one.
 
-    Muon (Jordan 2024, https://kellerjordan.github.io/posts/muon/) is for hidden matrices; vectors, convolutions, tables
+    Muon (Jordan et al. 2024, as in ``torch.optim.Muon``) is for hidden matrices; vectors, convolutions, tables
     that are looked up and heads go to AdamW. Muon's updates are scaled to AdamW's size, so that rates
     are alike (Liu et al. 2025, arXiv 2502.16982).
 
