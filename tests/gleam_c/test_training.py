@@ -61,6 +61,7 @@ def test_the_model_is_loaded_strictly(smoke: Path, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config | {"format": 2}))
     with pytest.raises(ModelError, match=r"another format.*allowed: 1.*release of gleam-c"):
         load_encoder(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "model.safetensors").write_bytes(b"no tensors")
     with pytest.raises(ModelError, match=r"is not a safetensors file"):
         load_encoder(tmp_path)
