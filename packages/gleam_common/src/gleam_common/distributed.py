@@ -17,6 +17,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from gleam_common.errors import ConfigError
+
 __all__ = ["gather", "gather_with_gradient", "prepare_launch", "process_number", "rank", "world_size"]
 
 _PORTS = range(20_000, 32_000)
@@ -34,6 +36,9 @@ def prepare_launch() -> None:
     The first process chooses the port they meet at, unless ``MASTER_PORT`` or a cluster says it. The others end when
     the one that started them does: left alone, they would wait half an hour for its next word. On one machine they
     talk over the loopback interface, whatever the machine's name resolves to.
+
+    Raises:
+        ConfigError: no port is free.
     """
     if os.environ.get("MASTER_ADDR", "127.0.0.1") in ("127.0.0.1", "localhost"):
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
@@ -57,7 +62,7 @@ def _free_port() -> int:
             except OSError:
                 continue
             return port
-    return 0
+    raise ConfigError("no port is free for the processes to meet at", allowed="20000 to 31999", fix="set MASTER_PORT")
 
 
 def world_size() -> int:

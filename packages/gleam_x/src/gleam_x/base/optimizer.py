@@ -1,7 +1,7 @@
 """How both halves of the base learn: matrices by Muon, the rest by AdamW; warm-up, then a cosine.
 
-Within the same steps Muon brings the tower of 2 cores' 6 minutes from an AUROC of looks of 0.74 to 0.82 on tiles and
-from 0.63 to 0.74 on maps of the held-out city (400 steps, one seed).
+In 400 steps of 80 pictures Muon brings the tower's AUROC of looks on the held-out city to 0.82 on tiles and 0.74 on
+maps; AdamW alone to 0.74 and 0.63 (one seed).
 """
 
 from __future__ import annotations
