@@ -18,20 +18,15 @@ from gleam_x.collate import Collator, Sample, model_inputs
 from gleam_x.prompts import answer_word, parse_answer
 from gleam_x.verdict import VerdictScore, score_pairs
 
-__all__ = ["EXPLAIN_BATCH", "SCORE_BATCH", "explain_all", "explanation_of", "scores_of", "times_at_once", "told"]
+__all__ = ["explain_all", "explanation_of", "scores_of", "told"]
 
-SCORE_BATCH = 16
-EXPLAIN_BATCH = 32
+_SCORED, _EXPLAINED = 16, 32
 _SMALL, _TIMES = 50_000_000, 4
-
-
-def times_at_once(model: Any) -> int:
-    """Return by how much the usual batches may grow: a small model's time goes into calls, not into numbers."""
-    return _TIMES if sum(value.numel() for value in model.parameters()) < _SMALL else 1
+"""Parameters below which batches are so many times as large: a small model's time goes into calls, not into numbers."""
 
 
 def scores_of(
-    model: Any, processor: Any, samples: Sequence[Sample], batch_size: int = SCORE_BATCH, title: str = "verdicts"
+    model: Any, processor: Any, samples: Sequence[Sample], batch_size: int = 0, title: str = "verdicts"
 ) -> list[VerdictScore]:
     """Return the verdict score of every pair, in order, with a bar.
 
@@ -39,7 +34,7 @@ def scores_of(
         model: in evaluation mode.
         processor: of the model, or a collator that pads on the left.
         samples: whose task gives the verdict next; see :func:`gleam_x.verdict.score_pairs`.
-        batch_size: pairs at once; each costs two sequences.
+        batch_size: pairs at once; each costs two sequences. 0 for what suits the model's size.
         title: of the bar; empty for none.
 
     Raises:
@@ -47,7 +42,7 @@ def scores_of(
         ConfigError: the verdict does not come next.
     """
     collator = processor if isinstance(processor, Collator) else Collator(processor, padding="left")
-    found = score_pairs(model, collator, samples, batch_size)
+    found = score_pairs(model, collator, samples, batch_size or _SCORED * _times(model))
     return list(progress(found, total=len(samples), desc=title, unit="pair", disable=not title))
 
 
@@ -80,7 +75,7 @@ def explain_all(
     collator: Collator,
     samples: Sequence[Sample],
     max_new_tokens: int = 256,
-    batch_size: int = EXPLAIN_BATCH,
+    batch_size: int = 0,
     title: str = "explanations",
 ) -> list[str]:
     """Return what the model says to every sample, greedily, in order; a sample's ``begun`` is not repeated.
@@ -93,7 +88,7 @@ def explain_all(
         collator: padding on the left.
         samples: without targets; see :func:`told`.
         max_new_tokens: longest answer; it ends before at ``<|im_end|>``.
-        batch_size: samples at once.
+        batch_size: samples at once; 0 for what suits the model's size.
         title: of the bar; empty for none.
 
     Raises:
@@ -103,6 +98,7 @@ def explain_all(
     if collator.padding != "left":
         raise ConfigError("a collator for generation pads on the right", fix="build it with padding='left'")
     by_language = sorted(range(len(samples)), key=lambda n: (samples[n].prompt.language, samples[n].prompt.view))
+    batch_size = batch_size or _EXPLAINED * _times(model)
     texts = [""] * len(samples)
     bar = progress(total=len(samples), desc=title, unit="pair", disable=not title)
     for start in range(0, len(samples), batch_size):
@@ -112,6 +108,10 @@ def explain_all(
         bar.update(len(chosen))
     bar.close()
     return texts
+
+
+def _times(model: Any) -> int:
+    return _TIMES if sum(value.numel() for value in model.parameters()) < _SMALL else 1
 
 
 def _generate(model: Any, collator: Collator, samples: Sequence[Sample], max_new_tokens: int) -> list[str]:

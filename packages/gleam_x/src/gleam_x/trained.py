@@ -13,15 +13,7 @@ from gleam_common.errors import DataError, ModelError
 
 from gleam_x.adapter_folder import AdapterCard, load_adapter, read_card
 from gleam_x.adapter_place import find_adapter
-from gleam_x.answering import (
-    EXPLAIN_BATCH,
-    SCORE_BATCH,
-    explain_all,
-    explanation_of,
-    scores_of,
-    times_at_once,
-    told,
-)
+from gleam_x.answering import explain_all, explanation_of, scores_of, told
 from gleam_x.calibration import Calibration, fit_calibration, group_name
 from gleam_x.collate import Collator, Sample
 from gleam_x.open_base import open_base
@@ -108,8 +100,6 @@ class Trained:
             raise ModelError(
                 "a model trained for labels only gives no explanation", fix="train `--recipe verdict_first`"
             )
-        times = times_at_once(self.model)
-        batch_size = batch_size or times * SCORE_BATCH
         if self.recipe == "explain_first":
             return self._explained_first(samples, batch_size, max_new_tokens, title)
         self._use("verify")
@@ -120,9 +110,7 @@ class Trained:
         self._use("explain")
         task = "verdict_first" if self.recipe == "verdict_first" else "explain"
         begun = [told(_asking(sample, task), answer.verdict) for sample, answer in zip(samples, answers, strict=True)]
-        texts = explain_all(
-            self.model, self.collator, begun, max_new_tokens, times * EXPLAIN_BATCH, title and "explanations"
-        )
+        texts = explain_all(self.model, self.collator, begun, max_new_tokens, title=title and "explanations")
         return [
             replace(answer, explanation=explanation_of(sample, text))
             for answer, sample, text in zip(answers, begun, texts, strict=True)
