@@ -55,9 +55,8 @@ def test_the_number_of_a_process(bare: pytest.MonkeyPatch, given: dict[str, str]
 def test_no_process_outlives_the_first() -> None:
     with subprocess.Popen([sys.executable, "-c", FIRST], stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout is not None
-        second = int(first.stdout.readline())
+        assert int(first.stdout.readline())  # the second is there
         started_s = time.monotonic()
         first.send_signal(signal.SIGKILL)
-        assert not first.stdout.read()  # the second holds the pipe as long as it lives
+        assert not first.stdout.read()  # the second holds the pipe as long as it lives, which would be a minute
     assert time.monotonic() - started_s < 30
-    assert not Path("/proc", str(second)).exists() or "Z" in Path("/proc", str(second), "stat").read_text().split()[2]
