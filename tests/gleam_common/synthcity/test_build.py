@@ -225,6 +225,13 @@ def test_places_are_shared_out(places: int, expected: list[int]) -> None:
     assert len({plan.seed for plan in plans}) == len(plans)
 
 
+def test_a_world_may_hold_out_no_city() -> None:
+    plans = plan_world(WorldConfig(places=41, held_out=""))
+    assert [(plan.places, plan.split) for plan in plans] == [(count, "train") for count in (11, 10, 10, 10)]
+    with pytest.raises(ConfigError, match="places of a world: 8; allowed: 9 to 4096 with 4 cities"):
+        WorldConfig(places=8, held_out="")
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

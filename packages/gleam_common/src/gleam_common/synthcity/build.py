@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gleam_common.artifacts import Stage, open_stage, read_json, read_manifest, write_atomic, write_json
+from gleam_common.artifacts import MANIFEST_NAME, Stage, open_stage, read_json, read_manifest, write_atomic, write_json
 from gleam_common.catalog import GALLERY_FILE, QUERIES_FILE, Catalog
 from gleam_common.errors import ArtifactError, ConfigError
 from gleam_common.progress import progress
@@ -26,7 +26,7 @@ from gleam_common.synthcity.records import FACTS_SCHEMA
 from gleam_common.synthcity.world import WORLD_VERSION, WorldConfig, plan_world
 from gleam_common.views import QUERY_VIEWS
 
-__all__ = ["CITIES_FILE", "FACTS_FILE", "build_world", "read_world_config"]
+__all__ = ["CITIES_FILE", "FACTS_FILE", "build_world", "is_world_missing", "read_world_config"]
 
 CITIES_FILE = "cities.json"
 FACTS_FILE = "facts.parquet"
@@ -59,6 +59,12 @@ def build_world(config: WorldConfig, out: str | Path, workers: int | None = None
         _finish(chunks, stage)
     shutil.rmtree(out / "parts", ignore_errors=True)
     return out
+
+
+def is_world_missing(folder: str | Path) -> bool:
+    """Whether there is nothing yet, or a world half made: a stopped build goes on where it was."""
+    folder = Path(folder)
+    return not folder.exists() or ((folder / MANIFEST_NAME).exists() and not read_manifest(folder).complete)
 
 
 def read_world_config(folder: str | Path) -> WorldConfig:

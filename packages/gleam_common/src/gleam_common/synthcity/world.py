@@ -52,7 +52,8 @@ class WorldConfig:
         places: places of all cities together; 225 of 1225 (at least 9) are in the city that is held out whole. No city
             has more than 1024.
         cities: styles of the cities to learn from; small worlds take only the first few (one for each 9 places).
-        held_out: style of the city that is held out whole (split "test").
+        held_out: style of the city that is held out whole (split "test"); empty for none, so that all cities are to
+            learn from.
         holdout: share of places of the other cities that are held out (split "val"), 0 to 0.5.
         shots: pictures of each query view for each place.
         quality: of JPEG, 1 to 100.
@@ -79,14 +80,15 @@ class WorldConfig:
         ):
             if not low <= value <= high:
                 raise ConfigError(name, value=value, allowed=f"{low} to {high}")
-        for style in (*self.cities, self.held_out):
+        for style in (*self.cities, *filter(None, [self.held_out])):
             if style not in STYLES:
                 raise ConfigError("unknown city style", value=style, allowed=STYLES)
-        least, most = 2 * _LEAST_PLACES, _most_places(len(self.cities))
+        holds_out = bool(self.held_out)
+        least, most = (1 + holds_out) * _LEAST_PLACES, _most_places(len(self.cities), holds_out)
         if not least <= self.places <= most:
             allowed = f"{least} to {most} with {len(self.cities)} cities to learn from, {MOST_PLACES} a city"
             fix = "take fewer places" if self.places > most else "take more places"
-            if most < self.places <= _most_places(len(_CITY_IDS)):
+            if most < self.places <= _most_places(len(_CITY_IDS), holds_out):
                 fix += ", or name more cities"
             raise ConfigError("places of a world", value=self.places, allowed=allowed, fix=fix)
 
@@ -108,32 +110,34 @@ class CityPlan:
 
 
 def plan_world(config: WorldConfig) -> tuple[CityPlan, ...]:
-    """Return the cities to learn from, then the one that is held out whole."""
-    *known, held_out = _sizes(config.places, len(config.cities))
+    """Return the cities to learn from, then the one that is held out whole, if any."""
+    *known, held_out = _sizes(config.places, len(config.cities), bool(config.held_out))
     *seeds, last_seed = _city_seeds(config.seed, (*range(len(known)), len(_CITY_IDS)))
     plans = [
         CityPlan(city_id=city_id, seed=seed, style=style, places=places, split="train", holdout=config.holdout)
         for city_id, seed, style, places in zip(_CITY_IDS, seeds, config.cities, known, strict=False)
     ]
+    if not held_out:
+        return tuple(plans)
     last = CityPlan(
         city_id=_HELD_OUT_ID, seed=last_seed, style=config.held_out, places=held_out, split="test", holdout=0.0
     )
     return (*plans, last)
 
 
-def _sizes(places: int, cities: int) -> list[int]:
+def _sizes(places: int, cities: int, holds_out: bool) -> list[int]:
     """Places of each city to learn from (up to ``cities`` of them), then of the city that is held out whole."""
-    held_out = max(_LEAST_PLACES, round(places * _HELD_OUT_SHARE))
+    held_out = max(_LEAST_PLACES, round(places * _HELD_OUT_SHARE)) if holds_out else 0
     known = places - held_out
     cities = min(cities, max(1, known // _LEAST_PLACES))
     each, more = divmod(known, cities)
     return [each + (index < more) for index in range(cities)] + [held_out]
 
 
-def _most_places(cities: int) -> int:
+def _most_places(cities: int, holds_out: bool) -> int:
     """The most places of a world with so many cities to learn from: none of its cities grows too large."""
     sizes = range(2 * _LEAST_PLACES, MOST_PLACES * (cities + 1) + 1)
-    return sizes[bisect_right(sizes, MOST_PLACES, key=lambda places: max(_sizes(places, cities))) - 1]
+    return sizes[bisect_right(sizes, MOST_PLACES, key=lambda places: max(_sizes(places, cities, holds_out))) - 1]
 
 
 def _city_seeds(seed: int, indices: Iterable[int]) -> list[int]:

@@ -37,7 +37,7 @@ def build(
             tiles that show things alike do.
         overwrite: empty OUT first if it holds a benchmark made with other options.
     """
-    from gleam_common.synthcity.build import build_world
+    from gleam_common.synthcity.build import build_world, is_world_missing
     from gleam_common.synthcity.world import WorldConfig
 
     from gleam_x.benchmark.build import BenchmarkConfig, build_benchmark
@@ -46,7 +46,7 @@ def build(
 
     config = BenchmarkConfig(seed=seed, records=records)
     matcher = Matcher(negatives_from) if negatives_from else None
-    if not world.exists() or _is_begun(world):
+    if is_world_missing(world):
         build_world(WorldConfig(), world)
     if matcher is None:
         build_benchmark(world, out, config, facts_similarity, "what the pictures show", overwrite)
@@ -54,13 +54,6 @@ def build(
         name = f"GLEAM-C {matcher.sha256[:16]}"
         build_benchmark(world, out, config, matcher.similarity, name, overwrite)
     print(f"{records} records in {out}; see {out / 'README.md'}")
-
-
-def _is_begun(world: Path) -> bool:
-    """Whether a world is half made: a stopped build goes on where it was."""
-    from gleam_common.artifacts import MANIFEST_NAME, read_manifest
-
-    return (world / MANIFEST_NAME).exists() and not read_manifest(world).complete
 
 
 def verify(benchmark: Path, world: Path = Path("data/synthcity"), records: int = 500, seed: int = 0) -> None:
