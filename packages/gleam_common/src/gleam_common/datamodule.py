@@ -12,6 +12,8 @@ import lightning
 
 from gleam_common.augment import AugmentConfig
 from gleam_common.catalog import Catalog
+from gleam_common.neighbour_table import Neighbours
+from gleam_common.neighbours import near_table, related_places
 from gleam_common.pair_dataset import PairBatch, PairCollate, PairDataset
 from gleam_common.pairs import VIEW_CODES, Pairs, make_pairs
 from gleam_common.picture_loader import PictureBatch, picture_loader
@@ -45,6 +47,8 @@ class DataConfig:
         cache: folder for decoded pictures; without one they are decoded each time.
         heading_up: views whose tile is turned until the query's heading points up.
         laid_out: views whose pictures are laid out like tiles (:mod:`gleam_common.layout`).
+        chained: hard negatives that are drawn for a pair of a batch, and so on until it is full; 0 draws at random.
+        neighbours: nearest places on the map that they are drawn from, until another table is given.
     """
 
     catalog: str
@@ -64,6 +68,8 @@ class DataConfig:
     cache: str | None = None
     heading_up: tuple[str, ...] = ()
     laid_out: tuple[str, ...] = ()
+    chained: int = 0
+    neighbours: int = 0
 
     def view_sizes(self) -> dict[View, Size]:
         """Return the size of every view.
@@ -154,7 +160,7 @@ class PairDataModule(lightning.LightningDataModule):
 
     def steps_per_epoch(self, world_size: int = 1) -> int:
         """Return how many steps an epoch has (all have as many), without opening a picture."""
-        return len(self._order(0, world_size))
+        return len(self._order(0, world_size, None))
 
     def prepare_data(self) -> None:
         """Decode the pictures into the cache, on one process of each machine."""
@@ -166,11 +172,16 @@ class PairDataModule(lightning.LightningDataModule):
         Raises:
             ConfigError: a view has fewer places than the global batch has pairs; a weight of an absent view.
         """
-        order = self._order(self.trainer.global_rank, self.trainer.world_size) if self.trainer else self._order(0, 1)
+        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        order = self._order(rank, world_size, self._near() if self.config.chained else None)
         collate = PairCollate(self.catalog, self.pairs.related, self.config.mean, self.config.std)
         return PairLoader(self.dataset, order, collate, workers=self.config.workers)
 
-    def _order(self, rank: int, world_size: int) -> BatchSampler:
+    def _near(self) -> Neighbours:
+        table = near_table(self.catalog, self.pairs, self.config.neighbours)
+        return Neighbours(chained=self.config.chained, table=table, related=related_places(self.pairs))
+
+    def _order(self, rank: int, world_size: int, neighbours: Neighbours | None) -> BatchSampler:
         weights = {parse_view(name): weight for name, weight in self.config.weights.items()}
         return BatchSampler(
             self.pairs.view,
@@ -180,4 +191,5 @@ class PairDataModule(lightning.LightningDataModule):
             rank=rank,
             world_size=world_size,
             weights={VIEW_CODES[view]: weight for view, weight in weights.items()},
+            neighbours=neighbours,
         )

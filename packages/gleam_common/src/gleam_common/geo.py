@@ -12,7 +12,7 @@ from pyproj import Geod, Transformer
 
 from gleam_common.errors import DataError
 
-__all__ = ["Bounds", "LatLon", "LocalFrame", "distance_m"]
+__all__ = ["Bounds", "LatLon", "LocalFrame", "distance_m", "earth_centred_m"]
 
 _GEOD = Geod(ellps="WGS84")
 
@@ -85,3 +85,11 @@ def distance_m(
         *(np.asarray(v, dtype=np.float64) for v in (lat1, lon1, lat2, lon2))
     )
     return np.asarray(_GEOD.inv(lon1_, lat1_, lon2_, lat2_)[2])
+
+
+def earth_centred_m(lat: npt.ArrayLike, lon: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return points on WGS84's ellipsoid in metres from the earth's centre, (N, 3): no seam, no poles."""
+    phi, theta = np.radians(np.asarray(lat, dtype=np.float64)), np.radians(np.asarray(lon, dtype=np.float64))
+    prime_m = _GEOD.a / np.sqrt(1 - _GEOD.es * np.sin(phi) ** 2)
+    around = prime_m * np.cos(phi)
+    return np.stack([around * np.cos(theta), around * np.sin(theta), prime_m * (1 - _GEOD.es) * np.sin(phi)], axis=-1)

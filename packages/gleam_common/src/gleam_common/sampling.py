@@ -1,7 +1,8 @@
 """Which pairs form which batch: a pure function of (seed, epoch), for any number of ranks and workers.
 
 Every batch has pairs of one view and no place twice, so that all negatives are hard ones of the same kind and none is
-false. Every view gets its share of steps, whatever its size.
+false. Every view gets its share of steps, whatever its size. With a table of neighbours, hard ones stand together
+(:mod:`gleam_common.chain_sampling`); the table is part of the sampler's state.
 """
 
 from __future__ import annotations
@@ -11,9 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch.utils.data import Sampler
 
+from gleam_common.chain_sampling import chained_batches
 from gleam_common.errors import ConfigError
+from gleam_common.neighbour_table import Neighbours
+from gleam_common.unique_places import unique_place_batches
 
 __all__ = ["BatchSampler", "SampleKey", "epoch_batches", "occurrences", "unique_place_batches"]
 
@@ -28,52 +33,6 @@ class SampleKey(NamedTuple):
     occurrence: int
 
 
-def unique_place_batches(place_of_pair: npt.NDArray[np.integer], batch_size: int, rng: np.random.Generator) -> Ints:
-    """Deal all pairs into full batches without two pairs of one place: int64 (steps, batch_size).
-
-    Pairs are laid out place by place and dealt round: neighbours go to different batches, and no place has more pairs
-    than there are batches. Gaps are filled with pairs drawn a second time; none is dropped.
-
-    Args:
-        place_of_pair: (N,) place of each pair.
-        batch_size: pairs in a batch.
-        rng: decides everything that is left to chance.
-
-    Raises:
-        ConfigError: fewer places than ``batch_size``.
-    """
-    place, count = np.unique(place_of_pair, return_inverse=True, return_counts=True)[1:]
-    if len(count) < batch_size:
-        raise ConfigError(
-            f"too few places for a batch without repetitions ({len(count)})",
-            value=batch_size,
-            allowed=f"a global batch of at most {len(count)}",
-            fix="lower batch_size (or the number of processes), or add data",
-        )
-    steps = max(-(-len(place) // batch_size), int(count.max()))
-    shuffled = rng.permutation(len(place))
-    grouped = shuffled[np.argsort(place[shuffled], kind="stable")]
-    extra = _refill(count, steps, steps * batch_size - len(place), rng)
-    start = np.repeat(np.cumsum(count) - count, count + extra)
-    within = np.arange(len(start)) - np.repeat(np.cumsum(count + extra) - count - extra, count + extra)
-    place_of_slot = np.repeat(np.arange(len(count)), count + extra)
-    pair_of_slot = grouped[start + within % count[place_of_slot]]
-    order = np.argsort(rng.permutation(len(count))[place_of_slot], kind="stable")
-    dealt = pair_of_slot[order].reshape(batch_size, steps).T
-    return rng.permutation(dealt, axis=0)
-
-
-def _refill(count: Ints, steps: int, missing: int, rng: np.random.Generator) -> Ints:
-    """Return how many extra pairs each place gives, evenly, so that none exceeds ``steps``."""
-    extra = np.zeros_like(count)
-    while missing > 0:
-        open_places = np.flatnonzero(count + extra < steps)
-        chosen = rng.permutation(open_places)[:missing]
-        extra[chosen] += 1
-        missing -= len(chosen)
-    return extra
-
-
 def epoch_batches(
     view_of_pair: npt.NDArray[np.integer],
     place_of_pair: npt.NDArray[np.integer],
@@ -81,6 +40,7 @@ def epoch_batches(
     epoch: int,
     batch_size_global: int,
     weights: Mapping[int, float] | None = None,
+    neighbours: Neighbours | None = None,
 ) -> Ints:
     """Return the pairs of every batch of an epoch: int64 (steps, batch_size_global).
 
@@ -94,22 +54,26 @@ def epoch_batches(
         epoch: from 0.
         batch_size_global: pairs in a batch over all ranks.
         weights: steps of a view, relative to the largest view's; 1 where absent, 0 leaves the view out.
+        neighbours: of the pairs of every view; batches are random without.
 
     Raises:
         ConfigError: a view has fewer places than a batch; a weight is negative, for no such view, or all are zero.
     """
     views = [int(view) for view in np.unique(view_of_pair)]
     shares = _shares(views, weights or {})
-    parts: dict[int, list[Ints]] = {}
-    for view in views:
-        parts[view] = [_one_pass(view_of_pair, place_of_pair, view, (seed, epoch, view, 0), batch_size_global)]
+    pairs_of = {view: np.flatnonzero(view_of_pair == view) for view in views}
+
+    def one_pass(view: int, number: int) -> Ints:
+        rng = np.random.default_rng((seed, epoch, view, number))
+        return _one_pass(pairs_of[view], place_of_pair, batch_size_global, rng, neighbours)
+
+    parts = {view: [one_pass(view, 0)] for view in views}
     longest = max(len(parts[view][0]) for view in views if shares[view] > 0)
     batches, when = [], []
     for view in (view for view in views if shares[view] > 0):
         steps = max(1, round(shares[view] * longest))
         while sum(map(len, parts[view])) < steps:
-            key = (seed, epoch, view, len(parts[view]))
-            parts[view].append(_one_pass(view_of_pair, place_of_pair, view, key, batch_size_global))
+            parts[view].append(one_pass(view, len(parts[view])))
         batches.append(np.concatenate(parts[view])[:steps])
         jitter = np.random.default_rng((seed, epoch, view, 1_000_000)).random(steps)
         when.append((np.arange(steps) + jitter) / steps)
@@ -117,10 +81,11 @@ def epoch_batches(
 
 
 def _one_pass(
-    views: npt.NDArray[np.integer], places: npt.NDArray[np.integer], view: int, key: tuple[int, ...], batch: int
+    pairs: Ints, places: npt.NDArray[np.integer], batch: int, rng: np.random.Generator, neighbours: Neighbours | None
 ) -> Ints:
-    pairs = np.flatnonzero(views == view)
-    return pairs[unique_place_batches(places[pairs], batch, np.random.default_rng(key))]
+    if neighbours is None:
+        return pairs[unique_place_batches(places[pairs], batch, rng)]
+    return pairs[chained_batches(places[pairs], batch, rng, neighbours.among(pairs))]
 
 
 def _shares(views: list[int], weights: Mapping[int, float]) -> dict[int, float]:
@@ -158,6 +123,7 @@ class BatchSampler(Sampler[list[SampleKey]]):
         rank: of this process, 0 <= rank < world_size.
         world_size: how many processes share a batch.
         weights: as for :func:`epoch_batches`.
+        neighbours: to begin with; batches are random, and stay so, without.
     """
 
     def __init__(
@@ -170,6 +136,7 @@ class BatchSampler(Sampler[list[SampleKey]]):
         rank: int = 0,
         world_size: int = 1,
         weights: Mapping[int, float] | None = None,
+        neighbours: Neighbours | None = None,
     ) -> None:
         if batch_size < 1 or not 0 <= rank < world_size:
             raise ConfigError(
@@ -179,6 +146,7 @@ class BatchSampler(Sampler[list[SampleKey]]):
             )
         self._views, self._places = view_of_pair, place_of_pair
         self._weights = dict(weights or {})
+        self._neighbours, self._next = neighbours, neighbours
         self.seed, self.rank, self.world_size, self.rank_batch = seed, rank, world_size, batch_size
         self.epoch, self._start = 0, 0
         self._batches = self._draw()
@@ -193,10 +161,20 @@ class BatchSampler(Sampler[list[SampleKey]]):
         """The step that the next iteration begins with."""
         return self._start
 
+    def use_table(self, table: Ints) -> None:
+        """Draw hard negatives from ``table`` (:class:`Neighbours`) from the next epoch on.
+
+        Raises:
+            ConfigError: the sampler was made without neighbours, or the table is of other pairs.
+        """
+        if self._neighbours is None:
+            raise ConfigError("a table of neighbours for batches that are random", fix="set hard_negatives")
+        self._next = self._neighbours.with_table(table, len(self._views))
+
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration goes through; another epoch begins at its first step."""
         if epoch != self.epoch:
-            self.epoch, self._start = epoch, 0
+            self.epoch, self._start, self._neighbours = epoch, 0, self._next
             self._batches = self._draw()
 
     def __len__(self) -> int:
@@ -211,8 +189,16 @@ class BatchSampler(Sampler[list[SampleKey]]):
             yield [SampleKey(epoch, pair, occurrence) for pair, occurrence in rows]
 
     def state_dict(self, position: int) -> dict[str, Any]:
-        """Return what resuming needs after ``position`` steps of this epoch were used (not only fetched)."""
-        return {**self._identity(), "epoch": self.epoch, "position": position}
+        """Return what resuming needs after ``position`` steps of this epoch were used (not only fetched).
+
+        ``table`` and ``next_table`` are int32 tensors (N, K), or None: of the epoch to go on with, and of the one after
+        it where that differs.
+        """
+        own, following = (None if some is None else some.table for some in (self._neighbours, self._next))
+        if position >= len(self):
+            own = following
+        tables = {"table": _packed(own), "next_table": None if following is own else _packed(following)}
+        return {**self._identity(), "epoch": self.epoch, "position": position, **tables}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on where :meth:`state_dict` was taken; a finished epoch goes on with the next.
@@ -229,12 +215,28 @@ class BatchSampler(Sampler[list[SampleKey]]):
                     fix="resume with the recipe, data and number of processes that it was saved with",
                 )
         finished = state["position"] >= len(self)
-        self.set_epoch(state["epoch"] + finished)
-        self._start = 0 if finished else int(state["position"])
+        if self._neighbours is not None:
+            own, following = (_unpacked(state[name]) for name in ("table", "next_table"))
+            self._neighbours = self._neighbours.with_table(own, len(self._views))
+            self._next = (
+                self._neighbours if following is None else self._neighbours.with_table(following, len(self._views))
+            )
+        self.epoch, self._start = int(state["epoch"] + finished), 0 if finished else int(state["position"])
+        self._batches = self._draw()
 
     def _identity(self) -> dict[str, Any]:
-        return {"seed": self.seed, "global_batch": self.rank_batch * self.world_size, "pairs": len(self._views)}
+        chained = 0 if self._neighbours is None else self._neighbours.chained
+        sizes = {"global_batch": self.rank_batch * self.world_size, "pairs": len(self._views)}
+        return {"seed": self.seed, **sizes, "chained": chained}
 
     def _draw(self) -> Ints:
         size = self.rank_batch * self.world_size
-        return epoch_batches(self._views, self._places, self.seed, self.epoch, size, self._weights)
+        return epoch_batches(self._views, self._places, self.seed, self.epoch, size, self._weights, self._neighbours)
+
+
+def _packed(table: Ints | None) -> torch.Tensor | None:
+    return None if table is None else torch.from_numpy(table.astype(np.int32))
+
+
+def _unpacked(table: torch.Tensor | None) -> Ints | None:
+    return None if table is None else table.numpy().astype(np.int64)
