@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-from gleam_c.loss import InfoNCE, false_negatives, info_nce_rows
+from gleam_c.loss import InfoNCE, RowLoss, create_loss, false_negatives, info_nce_rows
+from gleam_c.recipe import LossConfig
 from gloo_processes import run_in_processes
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 PAIRS, DIM, FEATURES = 8, 6, 5
 
@@ -46,44 +48,82 @@ def batch() -> dict[str, Tensor]:
     }
 
 
-def model() -> tuple[nn.Linear, InfoNCE]:
+def model(kind: str, at_once: int) -> tuple[nn.Module, RowLoss]:
     torch.manual_seed(5)
-    return nn.Linear(FEATURES, DIM, dtype=torch.float64), InfoNCE(temperature=0.2, label_smoothing=0.1).double()
+    loss = create_loss(LossConfig(kind=kind, temperature=0.2, label_smoothing=0.1, bias=-1.0, rows_at_once=at_once))
+    return nn.Linear(FEATURES, DIM, dtype=torch.float64), loss.double()
 
 
-def loss_and_gradients(data: dict[str, Tensor]) -> tuple[Tensor, list[Tensor]]:
-    encoder, loss = model()
-    query = nn.functional.normalize(encoder(data["query"]), dim=-1)
-    tile = nn.functional.normalize(encoder(data["tile"]), dim=-1)
+def embed(encoder: nn.Module, features: Tensor, at_once: int) -> Tensor:
+    pieces = features.split(at_once) if at_once else (features,)
+    return nn.functional.normalize(torch.cat([checkpoint(encoder, p, use_reentrant=False) for p in pieces]), dim=-1)
+
+
+def loss_and_gradients(data: dict[str, Tensor], kind: str, at_once: int) -> tuple[Tensor, list[Tensor]]:
+    encoder, loss = model(kind, at_once)
+    query, tile = embed(encoder, data["query"], at_once), embed(encoder, data["tile"], at_once)
     value = loss(query, tile, data["row"], data["related"])
     value.backward()
-    return value.detach(), [p.grad for p in [*encoder.parameters(), loss.log_scale] if p.grad is not None]
+    return value.detach(), [p.grad for p in [*encoder.parameters(), *loss.parameters()] if p.grad is not None]
 
 
-def part_of_the_batch(rank: int, world: int, folder: Path) -> None:
-    part = {name: value.chunk(world)[rank] for name, value in batch().items()}
-    value, gradients = loss_and_gradients(part)
-    for tensor in [value, *gradients]:
-        dist.all_reduce(tensor)
-        tensor /= world
+KINDS = [(kind, at_once) for kind in ("infonce", "sigmoid") for at_once in (0, 1, 3)]
+
+
+def parts_of_the_batch(rank: int, world: int, folder: Path) -> None:
+    """Every loss, whole and in pieces, with as many pairs on all ranks and with one more on the last."""
+    found = {}
+    for is_uneven in (False, True):
+        cuts = [PAIRS // world - is_uneven] * (world - 1)
+        sizes = [*cuts, PAIRS - sum(cuts)]
+        for kind, at_once in KINDS:
+            part = {name: value.split(sizes)[rank] for name, value in batch().items()}
+            value, gradients = loss_and_gradients(part, kind, at_once)
+            for tensor in [value, *gradients]:
+                dist.all_reduce(tensor)
+                tensor /= world
+            found[is_uneven, kind, at_once] = [value, *gradients]
     if rank == 0:
-        torch.save([value, *gradients], folder / "out.pt")
+        torch.save(found, folder / "out.pt")
 
 
 @pytest.mark.parametrize("world", [2, 4])
 def test_processes_equal_one_process(world: int, tmp_path: Path) -> None:
-    run_in_processes(part_of_the_batch, world, tmp_path)
-    value, gradients = loss_and_gradients(batch())
+    run_in_processes(parts_of_the_batch, world, tmp_path)
     many = torch.load(tmp_path / "out.pt")
-    for mine, theirs in zip([value, *gradients], many, strict=True):
-        torch.testing.assert_close(theirs, mine, rtol=0, atol=1e-10)
+    assert len(many) == 2 * len(KINDS)
+    for (_, kind, _), theirs in many.items():
+        value, gradients = loss_and_gradients(batch(), kind, 0)
+        for mine, other in zip([value, *gradients], theirs, strict=True):
+            torch.testing.assert_close(other, mine, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize(("kind", "at_once"), KINDS)
+def test_pieces_change_neither_loss_nor_gradient(kind: str, at_once: int) -> None:
+    whole, gradients = loss_and_gradients(batch(), kind, 0)
+    value, found = loss_and_gradients(batch(), kind, at_once)
+    for mine, other in zip([whole, *gradients], [value, *found], strict=True):
+        torch.testing.assert_close(other, mine, rtol=0, atol=1e-12)
+
+
+def test_the_sigmoid_loss_is_its_definition() -> None:
+    data = batch()
+    encoder, loss = model("sigmoid", 0)
+    query, tile = (embed(encoder, data[name], 0).detach() for name in ("query", "tile"))
+    total = 0.0
+    for i in range(PAIRS):
+        for j in range(PAIRS):
+            if i == j or j not in data["related"][i].tolist():
+                logit = loss.scale.item() * float(query[i] @ tile[j]) - 1.0
+                total += math.log1p(math.exp(-logit if i == j else logit))
+    found = float(loss(query, tile, data["row"], data["related"]))
+    assert found == pytest.approx(total / PAIRS, abs=1e-12)
 
 
 def test_equals_the_definition() -> None:
     data = batch()
-    encoder, loss = model()
-    query = nn.functional.normalize(encoder(data["query"]), dim=-1).detach()
-    tile = nn.functional.normalize(encoder(data["tile"]), dim=-1).detach()
+    encoder, loss = model("infonce", 0)
+    query, tile = (embed(encoder, data[name], 0).detach() for name in ("query", "tile"))
     excluded = torch.zeros(PAIRS, PAIRS, dtype=torch.bool)
     excluded[0, 5] = excluded[6, 1] = True
     scale = float(loss.scale)
@@ -108,9 +148,11 @@ def test_the_same_tile_twice_is_no_negative() -> None:
 def test_smoothing_zero_is_plain_cross_entropy() -> None:
     logits = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
     target = torch.tensor([0, 5, 2, 2])
-    torch.testing.assert_close(info_nce_rows(logits, target, None, 0.0), nn.functional.cross_entropy(logits, target))
     torch.testing.assert_close(
-        info_nce_rows(logits, target, None, 0.1), nn.functional.cross_entropy(logits, target, label_smoothing=0.1)
+        info_nce_rows(logits, target, None, 0.0) / 4, nn.functional.cross_entropy(logits, target)
+    )
+    torch.testing.assert_close(
+        info_nce_rows(logits, target, None, 0.1) / 4, nn.functional.cross_entropy(logits, target, label_smoothing=0.1)
     )
 
 

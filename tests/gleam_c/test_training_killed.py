@@ -36,7 +36,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(long_phase: Path) -> None:
     folder = PhaseFolder(run=long_phase / "run", name="only")
     started = start(long_phase, "--config", "long.yaml")
     deadline = time.monotonic() + 300
-    while not folder.newest.is_file() and started.poll() is None and time.monotonic() < deadline:
+    while not any(folder.checkpoints.glob("*.seal.json")) and started.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     os.killpg(started.pid, signal.SIGKILL)
     started.wait()

@@ -21,6 +21,8 @@ from gleam_common.layout import LAYOUT_VIEWS
 from gleam_common.views import View, parse_view
 from huggingface_hub import ModelHubMixin, snapshot_download
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
 from typing_extensions import override
 
 from gleam_c.pooling import POOLINGS, create_pooling
@@ -228,11 +230,32 @@ class Encoder(
         """Return embeddings (B, D), L2-normalised, of pictures normalised by ``mean`` and ``std``."""
         return F.normalize(self.standardise(self._raw(image_BCHW)), dim=-1)
 
-    def pair(self, query_BCHW: Tensor, gallery_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the embeddings of pairs, standardised together: both views share one mean, as they will afterwards."""
-        both = torch.cat([self._raw(query_BCHW), self._raw(gallery_BCHW)])
+    def pair(self, query_BCHW: Tensor, gallery_BCHW: Tensor, at_once: int = 0) -> tuple[Tensor, Tensor]:
+        """Return the embeddings of pairs, standardised together: both views share one mean, as they will afterwards.
+
+        Args:
+            query_BCHW: normalised pictures of one view.
+            gallery_BCHW: their tiles.
+            at_once: pictures whose activations are held at a time; the backward pass makes them anew, piece by piece,
+                so that the gradient is that of the whole batch (GradCache, arXiv 2101.06983). 0 for all.
+
+        Raises:
+            ConfigError: pieces of a batch, and a backbone that normalises by the batch.
+        """
+        both = torch.cat([self._in_pieces(query_BCHW, at_once), self._in_pieces(gallery_BCHW, at_once)])
         query_BD, gallery_BD = F.normalize(self.standardise(both), dim=-1).chunk(2)
         return query_BD, gallery_BD
+
+    def _in_pieces(self, image_BCHW: Tensor, at_once: int) -> Tensor:
+        if not at_once or len(image_BCHW) <= at_once:
+            return self._raw(image_BCHW)
+        if any(isinstance(module, _BatchNorm) for module in self.backbone.modules()):
+            raise ConfigError(
+                f"{self.config.backbone} normalises by the batch, which `loss.pairs_at_once` would cut",
+                value=at_once,
+                fix="set loss.pairs_at_once to 0, or take a backbone with layer norm (ConvNeXt, ViT)",
+            )
+        return torch.cat([checkpoint(self._raw, piece, use_reentrant=False) for piece in image_BCHW.split(at_once)])
 
     def _raw(self, image_BCHW: Tensor) -> Tensor:
         if self.config.even_pictures:

@@ -6,15 +6,17 @@ import math
 from typing import Any
 
 import lightning as L  # noqa: N812
+import numpy as np
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+from typing_extensions import override
 
 from gleam_c.encoder import Encoder
-from gleam_c.loss import InfoNCE
+from gleam_c.loss import RowLoss
 from gleam_c.recipe import OptimizerConfig
 
-__all__ = ["ContrastiveModule", "learning_rate_factor", "parameter_groups"]
+__all__ = ["ContrastiveModule", "chance_key", "learning_rate_factor", "parameter_groups"]
 
 
 class ContrastiveModule(L.LightningModule):
@@ -22,26 +24,42 @@ class ContrastiveModule(L.LightningModule):
 
     Args:
         encoder: shared by all views.
-        loss: symmetric InfoNCE with its temperature.
+        loss: over all ranks, with its temperature.
         optimizer: AdamW settings.
         total_steps: steps of the phase, for the schedule.
+        seed: of what the network itself leaves to chance (dropped units and blocks).
+        pairs_at_once: pairs whose activations are held at a time; 0 for all.
     """
 
-    def __init__(self, encoder: Encoder, loss: InfoNCE, optimizer: OptimizerConfig, total_steps: int) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        loss: RowLoss,
+        optimizer: OptimizerConfig,
+        total_steps: int,
+        seed: int = 0,
+        pairs_at_once: int = 0,
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.loss = loss
         self._optimizer = optimizer
         self._total_steps = total_steps
+        self._seed, self._pairs_at_once = seed, pairs_at_once
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Return embeddings (B, D) of normalised pictures of one view."""
         embedding: Tensor = self.encoder(image_BCHW)
         return embedding
 
+    @override
+    def on_train_batch_start(self, batch: dict[str, Any], batch_idx: int) -> None:
+        """Make chance a function of (seed, step, rank), so that a run that goes on draws what the whole one drew."""
+        torch.manual_seed(chance_key(self._seed, self.global_step, self.global_rank))
+
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         """Return the loss of one batch of pairs of one view."""
-        query_BD, gallery_BD = self.encoder.pair(batch["query"], batch["gallery"])
+        query_BD, gallery_BD = self.encoder.pair(batch["query"], batch["gallery"], self._pairs_at_once)
         loss: Tensor = self.loss(query_BD, gallery_BD, batch["gallery_row"], batch["related"])
         self.log("train/loss", loss.detach(), prog_bar=True)
         self.log(f"train/loss/{batch['view']}", loss.detach())
@@ -56,6 +74,11 @@ class ContrastiveModule(L.LightningModule):
             optimizer, lambda step: learning_rate_factor(step, self._total_steps, config.warmup)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def chance_key(seed: int, step: int, rank: int) -> int:
+    """Return a seed of 63 bits that belongs to one step of one rank alone."""
+    return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def learning_rate_factor(step: int, total_steps: int, warmup: float) -> float:

@@ -18,10 +18,12 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from safetensors.torch import save
 from torch import Tensor
 
+from gleam_c.checkpoints import PhaseCheckpoints, newest_sound
 from gleam_c.encoder import Encoder, create_encoder, preset
-from gleam_c.loss import InfoNCE
+from gleam_c.guard import FiniteSteps
+from gleam_c.loss import create_loss
 from gleam_c.module import ContrastiveModule
-from gleam_c.phase_folder import EpochCheckpoint, PhaseFolder
+from gleam_c.phase_folder import PhaseFolder
 from gleam_c.protocols import protocol_named
 from gleam_c.recipe import PhaseConfig, Recipe
 from gleam_c.run_log import JsonLinesLogger, PhaseProgress
@@ -34,6 +36,8 @@ _NOISE = (
     ".*use `sync_dist=True`.*",  # every rank logs the same validation recall
 )
 """Warnings that tell a user nothing, and why."""
+
+_LOGGED_STEPS = 10
 
 __all__ = ["phase_data", "run_phase"]
 
@@ -53,7 +57,8 @@ def run_phase(
     Raises:
         KeyboardInterrupt: when it was stopped by hand.
     """
-    started, spent_s = time.perf_counter(), folder.spent_s
+    before = newest_sound(folder.checkpoints)
+    started, spent_s = time.perf_counter(), before.spent_s if before else 0.0
 
     def elapsed_s() -> float:
         return spent_s + time.perf_counter() - started
@@ -68,17 +73,22 @@ def run_phase(
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
         limit_val_batches=0,
-        callbacks=[progress, EpochCheckpoint(folder, elapsed_s), *callbacks],
+        callbacks=[
+            progress,
+            FiniteSteps(recipe.trainer.skip_non_finite),
+            PhaseCheckpoints(folder.checkpoints, recipe.trainer.checkpoint_steps, elapsed_s),
+            *callbacks,
+        ],
         logger=[
             JsonLinesLogger(folder.run / "metrics.jsonl", phase.name),
             TensorBoardLogger(folder.run, name="tensorboard", version=phase.name),
         ],
-        log_every_n_steps=10,
+        log_every_n_steps=max(1, min(_LOGGED_STEPS, total_steps // phase.epochs)),
         enable_progress_bar=False,
         enable_model_summary=False,
     )
     try:
-        trainer.fit(module, datamodule=data, ckpt_path=folder.last_checkpoint)
+        trainer.fit(module, datamodule=data, ckpt_path=before.path if before else None)
     except SystemExit:  # Lightning's answer to Ctrl-C
         raise KeyboardInterrupt from None
     weights = full_state_dict(module)
@@ -121,8 +131,9 @@ def _prepare(
     data = phase_data(recipe, phase, encoder)
     total_steps = recipe.trainer.fast_dev_steps or phase.epochs * data.steps_per_epoch(recipe.trainer.processes)
     optimizer = replace(recipe.optimizer, lr=phase.lr or recipe.optimizer.lr)
-    loss = InfoNCE(recipe.loss.temperature, recipe.loss.label_smoothing)
-    module = ContrastiveModule(encoder, loss, optimizer, total_steps)
+    module = ContrastiveModule(
+        encoder, create_loss(recipe.loss), optimizer, total_steps, recipe.seed, recipe.loss.pairs_at_once
+    )
     if start is not None:
         module.load_state_dict(start)
     return module, data, total_steps

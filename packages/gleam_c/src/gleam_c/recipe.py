@@ -17,20 +17,36 @@ from gleam_c.trainer_config import TrainerConfig
 
 __all__ = ["LossConfig", "OptimizerConfig", "PhaseConfig", "Recipe"]
 
+LOSSES = ("infonce", "sigmoid")
+
 
 @dataclass(frozen=True, kw_only=True)
 class LossConfig:
-    """Symmetric InfoNCE.
+    """The contrastive loss, and how much of a batch is held in memory at a time.
 
     Args:
-        temperature: initial softmax temperature, > 0.
-        label_smoothing: in [0, 1); Sample4Geo uses 0.1.
+        kind: ``infonce`` (symmetric) or ``sigmoid`` (SigLIP).
+        temperature: initial softmax temperature, > 0; SigLIP begins with 0.1.
+        label_smoothing: of ``infonce``, in [0, 1); Sample4Geo uses 0.1.
+        bias: of the logits of ``sigmoid`` at the beginning.
+        pairs_at_once: pairs of a process whose activations are held at a time (GradCache, arXiv 2101.06983): huge
+            batches in constant memory for one more forward pass; 0 for all.
+        rows_at_once: rows of logits of a process that are held at a time; 0 for all.
     """
 
+    kind: str = "infonce"
     temperature: float = 0.07
     label_smoothing: float = 0.1
+    bias: float = -10.0
+    pairs_at_once: int = 0
+    rows_at_once: int = 0
 
     def __post_init__(self) -> None:
+        if self.kind not in LOSSES:
+            raise ConfigError("unknown loss", value=self.kind, allowed=LOSSES)
+        for name in ("pairs_at_once", "rows_at_once"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"loss.{name}", value=getattr(self, name), allowed="0 (all) or more")
         if not 0.01 <= self.temperature <= 10:
             raise ConfigError("temperature of the loss", value=self.temperature, allowed="0.01 to 10")
         if not 0 <= self.label_smoothing < 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from gleam_common.distributed import gather_with_gradient
+from gleam_common.distributed import gather_with_gradient, rows_of_ranks
 from torch import Tensor, nn
 
 __all__ = ["Standardise"]
@@ -31,10 +31,11 @@ class Standardise(nn.Module):
         self.register_buffer("variance", torch.ones(dim))
 
     def forward(self, embedding_BD: Tensor) -> Tensor:
-        """Return the standardised rows (B, D); all ranks must call it with the same B while training."""
+        """Return the standardised rows (B, D); all ranks must call it while training."""
         mean, variance = self.mean, self.variance
         if self.training:
-            everyone = gather_with_gradient(embedding_BD)
+            counts = rows_of_ranks(len(embedding_BD), embedding_BD.device)
+            everyone = gather_with_gradient(embedding_BD, counts)
             variance, mean = torch.var_mean(everyone, dim=0, correction=0)
             with torch.no_grad():
                 self.mean.lerp_(mean.to(self.mean.dtype), self.momentum)

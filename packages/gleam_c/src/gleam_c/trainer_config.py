@@ -25,6 +25,8 @@ class TrainerConfig:
         threads: CPU threads of a process; 0 shares the cores among the processes.
         precision: Lightning's name: ``32-true``, ``bf16-mixed``, ``bf16-true``, ``16-mixed``.
         gradient_clip: largest norm of the gradient; 0 leaves it.
+        checkpoint_steps: steps between two checkpoints within an epoch, beside those at its end; 0 for none there.
+        skip_non_finite: steps in a row whose loss or gradient is not finite that are left out before the run stops.
         fast_dev_steps: stop each phase after so many steps (a test of the plumbing); 0 trains in full.
     """
 
@@ -35,6 +37,8 @@ class TrainerConfig:
     threads: int = 0
     precision: str = "32-true"
     gradient_clip: float = 1.0
+    checkpoint_steps: int = 500
+    skip_non_finite: int = 3
     fast_dev_steps: int = 0
 
     def __post_init__(self) -> None:
@@ -44,7 +48,7 @@ class TrainerConfig:
             raise ConfigError("unknown ZeRO stage", value=self.zero_stage, allowed="0, 1, 2, 3")
         if self.accelerator not in ("auto", "cpu", "gpu"):
             raise ConfigError("unknown accelerator", value=self.accelerator, allowed="auto, cpu, gpu")
-        for name in ("devices", "threads", "fast_dev_steps", "gradient_clip"):
+        for name in ("devices", "threads", "checkpoint_steps", "skip_non_finite", "fast_dev_steps", "gradient_clip"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"trainer.{name}", value=getattr(self, name), allowed="0 or more")
         if self.precision not in PRECISIONS:

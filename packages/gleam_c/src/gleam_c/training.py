@@ -93,8 +93,9 @@ def _check_pictures(recipe: Recipe, catalog: Catalog, encoder: Encoder) -> None:
 
 def _open_run(recipe: Recipe, out: Path, overwrite: bool) -> Stage:
     config = asdict(recipe)
-    # What came out of a recipe is written into it afterwards; that makes it no other recipe.
-    stage = open_stage(out, "gleam-c run", {key: value for key, value in config.items() if key != "about"}, overwrite)
+    # What came out of a recipe is written into it afterwards, and whoever loads the pictures, the run is the same.
+    decides = {key: value for key, value in config.items() if key not in ("about", "workers")}
+    stage = open_stage(out, "gleam-c run", decides, overwrite)
     if not stage.is_complete:
         with write_atomic(out / "config.yaml") as file:
             file.write(yaml.safe_dump(config, sort_keys=False, allow_unicode=True).encode())

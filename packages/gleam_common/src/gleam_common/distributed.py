@@ -11,6 +11,7 @@ import random
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -19,7 +20,15 @@ from torch import Tensor
 
 from gleam_common.errors import ConfigError
 
-__all__ = ["gather", "gather_with_gradient", "prepare_launch", "process_number", "rank", "world_size"]
+__all__ = [
+    "gather",
+    "gather_with_gradient",
+    "prepare_launch",
+    "process_number",
+    "rank",
+    "rows_of_ranks",
+    "world_size",
+]
 
 _PORTS = range(20_000, 32_000)
 """Below those that systems hand out by themselves: one of those may be gone before the process group listens on it."""
@@ -75,36 +84,50 @@ def rank() -> int:
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 
-def gather(tensor: Tensor) -> Tensor:
-    """Concatenate ``tensor`` (B, ...) of all ranks into (W * B, ...), in rank order, without gradient.
+def rows_of_ranks(count: int, device: torch.device | None = None) -> list[int]:
+    """Return how many rows each rank has; this one has ``count``. All ranks must call it."""
+    if world_size() == 1:
+        return [count]
+    counts = [torch.zeros(1, dtype=torch.int64, device=device) for _ in range(world_size())]
+    dist.all_gather(counts, torch.tensor([count], device=device))
+    return torch.cat(counts).tolist()
 
-    All ranks must give the same shape.
+
+def gather(tensor: Tensor, counts: Sequence[int]) -> Tensor:
+    """Concatenate ``tensor`` (B, ...) of all ranks into (G, ...), in rank order, without gradient.
+
+    Args:
+        tensor: this rank's rows; the other dimensions are the same on all ranks.
+        counts: rows of each rank, from :func:`rows_of_ranks`; they may differ.
     """
     if world_size() == 1:
         return tensor
-    parts = [torch.empty_like(tensor) for _ in range(world_size())]
-    dist.all_gather(parts, tensor.contiguous())
-    return torch.cat(parts)
+    most, own = max(counts), tensor.contiguous()
+    if len(own) < most:
+        own = torch.cat([own, own.new_zeros(most - len(own), *own.shape[1:])])
+    parts = [torch.empty_like(own) for _ in counts]
+    dist.all_gather(parts, own)
+    return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
 
 
 class _Gather(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, tensor: Tensor) -> Tensor:
-        ctx.rows = tensor.shape[0]
-        return gather(tensor)
+    def forward(ctx: Any, tensor: Tensor, counts: Sequence[int]) -> Tensor:
+        ctx.counts = counts
+        return gather(tensor, counts)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         # Every rank's loss holds every rank's rows: their gradients add up (sum, not mean).
         total = gradients[0].contiguous().clone()
         dist.all_reduce(total)
-        start = rank() * ctx.rows
-        return total[start : start + ctx.rows]
+        start = sum(ctx.counts[: rank()])
+        return total[start : start + ctx.counts[rank()]], None
 
 
-def gather_with_gradient(tensor: Tensor) -> Tensor:
-    """Concatenate ``tensor`` (B, ...) of all ranks into (W * B, ...), in rank order; gradients flow back to every rank.
+def gather_with_gradient(tensor: Tensor, counts: Sequence[int]) -> Tensor:
+    """Concatenate ``tensor`` (B, ...) of all ranks into (G, ...), in rank order; gradients flow back to every rank.
 
-    All ranks must give the same shape, and all must run the backward pass.
+    All ranks must run the backward pass. ``counts``: see :func:`gather`.
     """
-    return tensor if world_size() == 1 else cast(Tensor, _Gather.apply(tensor))
+    return tensor if world_size() == 1 else cast(Tensor, _Gather.apply(tensor, counts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["ArtifactError", "ConfigError", "DataError", "GleamError", "ModelError"]
+__all__ = ["ArtifactError", "ConfigError", "DataError", "GleamError", "ModelError", "TrainingError"]
 
 _UNSET = object()
 
@@ -45,3 +45,7 @@ class ModelError(GleamError):
 
 class ArtifactError(GleamError):
     """A written artifact is broken, or was made from another configuration."""
+
+
+class TrainingError(GleamError):
+    """Training cannot go on in a way that makes sense."""

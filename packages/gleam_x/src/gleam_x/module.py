@@ -118,7 +118,7 @@ def _only(state: Mapping[str, Tensor], names: set[str]) -> dict[str, Tensor]:
 
 def _over_ranks(window_2: Tensor) -> SpanCounts:
     """Return the tokens of a step over all processes, divided by their number: gradients are averaged over them."""
-    verdict, explanation = (gather(window_2.view(1, 2)).sum(dim=0) / world_size()).tolist()
+    verdict, explanation = (gather(window_2.view(1, 2), [1] * world_size()).sum(dim=0) / world_size()).tolist()
     return SpanCounts(verdict=verdict, explanation=explanation)
 
 
