@@ -22,6 +22,7 @@ from gleam_c.checkpoints import PhaseCheckpoints, newest_sound
 from gleam_c.encoder import Encoder, create_encoder, preset
 from gleam_c.guard import FiniteSteps
 from gleam_c.loss import create_loss
+from gleam_c.mining import mining_callbacks
 from gleam_c.module import ContrastiveModule
 from gleam_c.phase_folder import PhaseFolder
 from gleam_c.protocols import protocol_named
@@ -77,6 +78,7 @@ def run_phase(
             progress,
             FiniteSteps(recipe.trainer.skip_non_finite),
             PhaseCheckpoints(folder.checkpoints, recipe.trainer.checkpoint_steps, elapsed_s),
+            *mining_callbacks(data, phase.hard_negatives),
             *callbacks,
         ],
         logger=[
@@ -101,6 +103,7 @@ def run_phase(
 
 def phase_data(recipe: Recipe, phase: PhaseConfig, encoder: Encoder) -> PairDataModule:
     """Return the training pairs of a phase, as the encoder wants to see them. No picture is opened yet."""
+    hard = phase.hard_negatives
     return PairDataModule(
         DataConfig(
             catalog=recipe.catalog,
@@ -119,6 +122,8 @@ def phase_data(recipe: Recipe, phase: PhaseConfig, encoder: Encoder) -> PairData
             weights=phase.weights,
             heading_up=tuple(map(str, encoder.headings)),
             laid_out=tuple(encoder.config.laid_out),
+            chained=hard.chained if hard else 0,
+            neighbours=hard.neighbours if hard else 0,
         )
     )
 

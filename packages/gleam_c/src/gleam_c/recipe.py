@@ -15,7 +15,7 @@ from gleam_common.views import View, parse_view
 from gleam_c.protocols import protocol_named
 from gleam_c.trainer_config import TrainerConfig
 
-__all__ = ["LossConfig", "OptimizerConfig", "PhaseConfig", "Recipe"]
+__all__ = ["HardNegativesConfig", "LossConfig", "OptimizerConfig", "PhaseConfig", "Recipe"]
 
 LOSSES = ("infonce", "sigmoid")
 
@@ -75,6 +75,31 @@ class OptimizerConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HardNegativesConfig:
+    """Batches that are chains of places that are hard to tell apart (Sample4Geo, ICCV 2023).
+
+    The nearest places on the map at first, where the catalog has coordinates; then the most similar ones.
+
+    Args:
+        neighbours: places that are kept for each pair; Sample4Geo keeps 128.
+        chained: of these, drawn into the batch of a pair; Sample4Geo draws 64.
+        refresh_every: epochs after which the most similar places are looked up anew, with the weights as they are then;
+            0 stays with the map. Sample4Geo does it every 4.
+    """
+
+    neighbours: int = 128
+    chained: int = 64
+    refresh_every: int = 4
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.chained <= self.neighbours <= 4096:
+            shown = f"chained {self.chained}, neighbours {self.neighbours}"
+            raise ConfigError("hard_negatives", value=shown, allowed="1 <= chained <= neighbours <= 4096")
+        if self.refresh_every < 0:
+            raise ConfigError("hard_negatives.refresh_every", value=self.refresh_every, allowed="0 (never) or more")
+
+
+@dataclass(frozen=True, kw_only=True)
 class PhaseConfig:
     """One phase of training.
 
@@ -85,6 +110,7 @@ class PhaseConfig:
         batch_size: pairs per step over all processes.
         lr: peak learning rate; 0 takes the optimizer's.
         weights: steps of a view relative to the others; 1 where absent.
+        hard_negatives: how places that are hard to tell apart are drawn together; none draws at random.
     """
 
     name: str
@@ -93,6 +119,7 @@ class PhaseConfig:
     batch_size: int
     lr: float = 0.0
     weights: dict[str, float] = field(default_factory=dict)
+    hard_negatives: HardNegativesConfig | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9_-]+", self.name):
