@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from contextlib import suppress
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gleam_common.errors import DataError
-from gleam_common.images import check_picture, load_array, open_image
+from gleam_common.images import check_picture, decode_array, load_array, open_image
 from PIL import Image
 
 RGB = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
@@ -106,3 +107,58 @@ def test_other_formats_deep_samples_folders_and_absence_are_refused(tmp_path: Pa
     for name, words in cases.items():
         with pytest.raises(DataError, match=rf"{name}: {words}"):
             open_image(tmp_path / name)
+
+
+def jpegs() -> dict[str, bytes]:
+    rng = np.random.default_rng(3)
+    smooth = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)).resize(
+        (121, 87), Image.Resampling.BICUBIC
+    )
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    kinds = {
+        "plain": {"quality": 90},
+        "fine": {"quality": 95, "subsampling": 0},
+        "progressive": {"quality": 75, "progressive": True},
+        "restarts": {"quality": 90, "restart_marker_rows": 2},
+        "turned": {"quality": 90, "exif": turned},
+    }
+    written = {}
+    for name, options in kinds.items():
+        smooth.save(file := io.BytesIO(), "JPEG", **options)
+        written[name] = file.getvalue()
+    for mode in ("L", "CMYK"):
+        smooth.convert(mode).save(file := io.BytesIO(), "JPEG")
+        written[mode] = file.getvalue()
+    return written
+
+
+@pytest.mark.parametrize("kind", list(jpegs()))
+def test_the_quick_decoder_gives_the_pixels_of_pillow(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(jpegs()[kind])
+    assert np.array_equal(load_array(path), np.array(open_image(path)))
+    assert load_array(path).flags.writeable
+
+
+def outcome(read, source) -> bytes | str:
+    try:
+        return np.asarray(read(source)).tobytes()
+    except DataError as error:
+        return str(error)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("kind", ["plain", "progressive", "restarts"])
+def test_damaged_jpegs_give_what_pillow_says_of_them(tmp_path: Path, kind: str) -> None:
+    rng = np.random.default_rng(5)
+    whole, path = np.frombuffer(jpegs()[kind], np.uint8), tmp_path / "a.jpg"
+    for turn in range(120):
+        broken = whole.copy()
+        if turn % 2:
+            broken = broken[: rng.integers(20, len(broken))]
+        else:
+            broken[rng.integers(0, len(broken), 4)] = rng.integers(0, 256, 4)
+        path.write_bytes(broken.tobytes())
+        assert outcome(load_array, path) == outcome(open_image, path)
+        assert outcome(lambda content: decode_array(content, str(path)), broken.tobytes()) == outcome(open_image, path)

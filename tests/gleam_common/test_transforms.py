@@ -170,6 +170,15 @@ def test_an_evaluation_picture_is_the_area_average_normalised() -> None:
     assert torch.equal(tensor, eval_picture(picture, View.UAV, {View.UAV: (4, 4)}))
 
 
+def test_normalise_gives_every_bit_of_the_arithmetic() -> None:
+    pictures = np.random.default_rng(2).integers(0, 256, (2, 5, 7, 3), dtype=np.uint8)
+    mean, std = (torch.tensor(numbers)[:, None, None] * 255 for numbers in (IMAGENET_MEAN, IMAGENET_STD))
+    expected = torch.from_numpy(pictures).permute(0, 3, 1, 2).float().sub_(mean).div_(std)
+    found = normalise(pictures, IMAGENET_MEAN, IMAGENET_STD)
+    assert torch.equal(found, expected)
+    assert found.stride() == expected.stride()
+
+
 def test_normalise_equals_its_definition() -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (2, 3, 5, 3), dtype=np.uint8)
     kept = pictures.copy()

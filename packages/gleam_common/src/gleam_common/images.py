@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from gleam_common.errors import DataError
 
@@ -57,7 +59,51 @@ def decode_array(content: bytes, name: str, max_pixels: int = MAX_PIXELS) -> npt
         DataError: as :func:`open_image`.
     """
     with _open_header(name, max_pixels, io.BytesIO(content)) as image:
-        return np.array(_decoded(image, name), dtype=np.uint8)
+        quick = _quickly_decoded(image, content) if _is_plain_jpeg(image) else None
+        return np.array(_decoded(image, name), dtype=np.uint8) if quick is None else quick
+
+
+def _is_plain_jpeg(image: Image.Image) -> bool:
+    """Whether a picture is a JPEG in colour that stands upright."""
+    if image.format != "JPEG" or image.mode != "RGB":
+        return False
+    try:
+        return "exif" not in image.info or image.getexif().get(ExifTags.Base.Orientation, 1) == 1
+    except _BROKEN:
+        return False
+
+
+def _quickly_decoded(image: Image.Image, content: bytes) -> npt.NDArray[np.uint8] | None:
+    """Return the very pixels that Pillow gives (both use libjpeg-turbo) in two thirds to four fifths of its time.
+
+    None for whatever torchvision does not read whole, and where there is no torchvision: Pillow then reads it, or says
+    what is wrong with it. OpenCV is as quick, but fills what it cannot read with grey and says nothing.
+    """
+    decode = _torchvision_decoder()
+    if decode is None:
+        return None
+    try:
+        pixels = decode(content)
+    except RuntimeError:
+        return None
+    return pixels if pixels.shape == (image.height, image.width, 3) else None
+
+
+@cache
+def _torchvision_decoder() -> Callable[[bytes], npt.NDArray[np.uint8]] | None:
+    """Return what turns a JPEG's bytes into RGB (H, W, 3); None without torchvision, which comes with timm."""
+    try:
+        import torch  # seconds, and many commands open no picture
+        from torchvision.io import ImageReadMode, decode_jpeg
+    except (ImportError, RuntimeError):  # RuntimeError: built for another PyTorch
+        return None
+
+    def decode(content: bytes) -> npt.NDArray[np.uint8]:
+        coded = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+        pixels_CHW = decode_jpeg(coded, mode=ImageReadMode.RGB)
+        return np.ascontiguousarray(pixels_CHW.permute(1, 2, 0).numpy())
+
+    return decode
 
 
 def _decoded(image: Image.Image, path: str) -> Image.Image:
@@ -75,7 +121,11 @@ def _decoded(image: Image.Image, path: str) -> Image.Image:
 
 def load_array(path: str | Path, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.uint8]:
     """Return the picture of :func:`open_image` as a writable uint8 array (height, width, 3)."""
-    return np.array(open_image(path, max_pixels), dtype=np.uint8)
+    try:
+        content = Path(path).read_bytes()
+    except OSError:  # absent, a folder, not to be read: opening it as a picture says which
+        return np.array(open_image(path, max_pixels), dtype=np.uint8)
+    return decode_array(content, str(path), max_pixels)
 
 
 def check_picture(path: str | Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
