@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import lightning
+from torch import Tensor
 
 from gleam_common.augment import AugmentConfig
 from gleam_common.catalog import Catalog
@@ -125,6 +126,8 @@ class PairDataModule(lightning.LightningDataModule):
     def __init__(self, config: DataConfig) -> None:
         super().__init__()
         self.config = config
+        self._loader: PairLoader | None = None
+        self._resumed_table: Tensor | None = None
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -173,13 +176,27 @@ class PairDataModule(lightning.LightningDataModule):
             ConfigError: a view has fewer places than the global batch has pairs; a weight of an absent view.
         """
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        order = self._order(rank, world_size, self._near() if self.config.chained else None)
+        order = self._order(rank, world_size, self._neighbours() if self.config.chained else None)
         collate = PairCollate(self.catalog, self.pairs.related, self.config.mean, self.config.std)
-        return PairLoader(self.dataset, order, collate, workers=self.config.workers)
+        self._loader = PairLoader(self.dataset, order, collate, workers=self.config.workers)
+        return self._loader
 
-    def _near(self) -> Neighbours:
-        table = near_table(self.catalog, self.pairs, self.config.neighbours)
-        return Neighbours(chained=self.config.chained, table=table, related=related_places(self.pairs))
+    def state_dict(self) -> dict[str, Any]:
+        """Return the table of neighbours to go on with.
+
+        Lightning gives a loader its state back within an epoch only; at an epoch's end this is what is left.
+        """
+        return {} if self._loader is None else {"table": self._loader.state_dict()["table"]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Begin with the table of :meth:`state_dict`, not with what is near on the map."""
+        self._resumed_table = state_dict.get("table")
+
+    def _neighbours(self) -> Neighbours:
+        neighbours = Neighbours(chained=self.config.chained, related=related_places(self.pairs))
+        if self._resumed_table is not None:
+            return neighbours.with_table(self._resumed_table, len(self.pairs.view))
+        return replace(neighbours, table=near_table(self.catalog, self.pairs, self.config.neighbours))
 
     def _order(self, rank: int, world_size: int, neighbours: Neighbours | None) -> BatchSampler:
         weights = {parse_view(name): weight for name, weight in self.config.weights.items()}

@@ -6,9 +6,11 @@ Axes: N pairs, K neighbours, R related places.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from gleam_common.errors import ConfigError
 
@@ -32,12 +34,18 @@ class Neighbours:
     table: Ints | None = None
     related: Ints | None = None
 
-    def with_table(self, table: Ints | None, pairs: int) -> Neighbours:
-        """Return these with another table of ``pairs`` pairs.
+    @cached_property
+    def packed(self) -> torch.Tensor | None:
+        """The table as a checkpoint holds it: int32, always the same tensor, so that it is written once."""
+        return None if self.table is None else torch.from_numpy(self.table.astype(np.int32))
+
+    def with_table(self, table: Ints | torch.Tensor | None, pairs: int) -> Neighbours:
+        """Return these with another table of ``pairs`` pairs, maybe a ``packed`` one.
 
         Raises:
             ConfigError: a table of other pairs.
         """
+        table = table.numpy().astype(np.int64) if isinstance(table, torch.Tensor) else table
         if table is not None and (len(table) != pairs or not (table.min() >= -1 and table.max() < pairs)):
             shown = (len(table), int(table.min()), int(table.max()))
             raise ConfigError("a table of neighbours", value=shown, allowed=f"{pairs} rows of -1 to {pairs - 1}")

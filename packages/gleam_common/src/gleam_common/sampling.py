@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch.utils.data import Sampler
 
 from gleam_common.chain_sampling import chained_batches
@@ -194,10 +193,13 @@ class BatchSampler(Sampler[list[SampleKey]]):
         ``table`` and ``next_table`` are int32 tensors (N, K), or None: of the epoch to go on with, and of the one after
         it where that differs.
         """
-        own, following = (None if some is None else some.table for some in (self._neighbours, self._next))
+        own, following = self._neighbours, self._next
         if position >= len(self):
             own = following
-        tables = {"table": _packed(own), "next_table": None if following is own else _packed(following)}
+        tables = {
+            "table": None if own is None else own.packed,
+            "next_table": None if following is None or following is own else following.packed,
+        }
         return {**self._identity(), "epoch": self.epoch, "position": position, **tables}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -216,11 +218,9 @@ class BatchSampler(Sampler[list[SampleKey]]):
                 )
         finished = state["position"] >= len(self)
         if self._neighbours is not None:
-            own, following = (_unpacked(state[name]) for name in ("table", "next_table"))
-            self._neighbours = self._neighbours.with_table(own, len(self._views))
-            self._next = (
-                self._neighbours if following is None else self._neighbours.with_table(following, len(self._views))
-            )
+            pairs, following = len(self._views), state["next_table"]
+            self._neighbours = self._neighbours.with_table(state["table"], pairs)
+            self._next = self._neighbours if following is None else self._neighbours.with_table(following, pairs)
         self.epoch, self._start = int(state["epoch"] + finished), 0 if finished else int(state["position"])
         self._batches = self._draw()
 
@@ -232,11 +232,3 @@ class BatchSampler(Sampler[list[SampleKey]]):
     def _draw(self) -> Ints:
         size = self.rank_batch * self.world_size
         return epoch_batches(self._views, self._places, self.seed, self.epoch, size, self._weights, self._neighbours)
-
-
-def _packed(table: Ints | None) -> torch.Tensor | None:
-    return None if table is None else torch.from_numpy(table.astype(np.int32))
-
-
-def _unpacked(table: torch.Tensor | None) -> Ints | None:
-    return None if table is None else table.numpy().astype(np.int64)
