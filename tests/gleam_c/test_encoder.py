@@ -121,3 +121,26 @@ def test_offline_pretrained_names_the_ways_out(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(ModelError, match=r"cannot be fetched.*HF_HOME.*pretrained: false"):
         create_encoder("convnext_base_384")
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 4])
+def test_pairs_in_pieces_have_the_gradient_of_the_whole_batch(at_once: int) -> None:
+    """GradCache by recomputation: with standardisation, which sees the whole batch, in float64."""
+    torch.manual_seed(2)
+    encoder = create_encoder("pico").double().train()
+    query, tile = torch.randn(4, 3, 64, 64).double(), torch.randn(4, 3, 64, 64).double()
+
+    def gradients(pieces: int) -> list[torch.Tensor]:
+        encoder.zero_grad()
+        query_BD, tile_BD = encoder.pair(query, tile, pieces)
+        ((query_BD @ tile_BD.T).softmax(dim=1).diagonal().log().sum()).backward()
+        return [value.grad.clone() for value in encoder.parameters() if value.grad is not None]
+
+    for whole, in_pieces in zip(gradients(0), gradients(at_once), strict=True):
+        torch.testing.assert_close(in_pieces, whole, rtol=0, atol=1e-10)
+
+
+def test_pieces_are_refused_where_a_batch_is_normalised_as_one() -> None:
+    encoder = create_encoder(preset("pico", {"backbone": "test_byobnet", "pooling": "gem"}))
+    with pytest.raises(ConfigError, match=r"normalises by the batch.*pairs_at_once to 0"):
+        encoder.pair(torch.zeros(4, 3, 64, 64), torch.zeros(4, 3, 64, 64), 2)

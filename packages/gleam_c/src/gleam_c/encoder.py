@@ -169,6 +169,7 @@ class Encoder(
         self.pool = create_pooling(config.pooling, channels, grid=config.grid, embedding_dim=config.embedding_dim)
         self.dim = self.pool.dim
         self.standardise = Standardise(self.dim) if config.standardise else nn.Identity()
+        self.memory_format = torch.channels_last
 
     @override
     def _save_pretrained(self, save_directory: Path) -> None:
@@ -255,12 +256,13 @@ class Encoder(
                 value=at_once,
                 fix="set loss.pairs_at_once to 0, or take a backbone with layer norm (ConvNeXt, ViT)",
             )
-        return torch.cat([checkpoint(self._raw, piece, use_reentrant=False) for piece in image_BCHW.split(at_once)])
+        pieces = torch.split(image_BCHW, at_once)
+        return torch.cat([checkpoint(self._raw, piece, use_reentrant=False) for piece in pieces])
 
     def _raw(self, image_BCHW: Tensor) -> Tensor:
         if self.config.even_pictures:
             image_BCHW = F.instance_norm(image_BCHW)
-        features = self.backbone(image_BCHW.contiguous(memory_format=torch.channels_last))
+        features = self.backbone(image_BCHW.contiguous(memory_format=self.memory_format))
         features = features[0] if isinstance(features, list) else features
         if self.config.pooling != "backbone" and features.ndim != 4:
             raise ModelError(

@@ -1,4 +1,4 @@
-"""Steps whose loss or gradient is not finite are never taken; after a few in a row the run stops and names the pairs."""
+"""Steps whose loss or gradient is not finite are never taken; after a few in a row the run stops and names pairs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch.distributed as dist
 from gleam_common.distributed import gather, rank, world_size
 from gleam_common.errors import TrainingError
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.strategies import DeepSpeedStrategy
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from typing_extensions import override
@@ -23,9 +24,10 @@ _NAMED = 12
 class FiniteSteps(Callback):
     """Leaves out steps with NaN or infinity in them: weights, the optimizer's moments and running statistics stay.
 
-    Without DeepSpeed, and in its ZeRO stage 0, gradients that are taken away before the step leave the optimizer
-    nothing to do; all ranks have the same ones by then. ZeRO cuts gradients up and has a check of its own, which is
-    switched on. The scaler of ``16-mixed`` looks for infinity in gradients anyway, and only the loss counts there.
+    Without DeepSpeed all ranks have the same gradients when they step: they are taken away just before, which leaves
+    the optimizer nothing to do. DeepSpeed's stage 0 clips them first and needs some for that; its ZeRO stages cut them up
+    and have a check of their own, which is switched on. The scaler of ``16-mixed`` looks for infinity in gradients
+    anyway, and only the loss counts there.
 
     Args:
         most: steps in a row that are left out before the run stops.
@@ -41,6 +43,9 @@ class FiniteSteps(Callback):
         engine = _zero_optimizer(trainer)
         if engine is not None:
             engine.check_grad_overflow = True
+        elif isinstance(trainer.strategy, DeepSpeedStrategy):
+            for optimizer in trainer.optimizers:
+                optimizer.register_step_pre_hook(self._take_gradients)
 
     @override
     def on_train_batch_start(
@@ -58,8 +63,13 @@ class FiniteSteps(Callback):
         norm = nn.utils.get_total_norm([value.grad for value in with_gradient if value.grad is not None])
         if not torch.isfinite(norm):
             self._left_out = True
+            is_clipped = isinstance(trainer.strategy, DeepSpeedStrategy)
             for value in with_gradient:
-                value.grad = None
+                value.grad = torch.zeros_like(value) if is_clipped else None
+
+    def _take_gradients(self, optimizer: Optimizer, *_: Any) -> None:
+        if self._left_out:
+            optimizer.zero_grad(set_to_none=True)
 
     @override
     def on_train_batch_end(
