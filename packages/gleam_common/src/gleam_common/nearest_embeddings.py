@@ -46,11 +46,12 @@ def most_similar(query_QHD: Embeddings, gallery_GHD: Embeddings, excluded: RowLi
 
 
 class _Best:
-    """The k best so far. After the first block few scores pass the k-th best: these alone are looked at."""
+    """The k best so far, in no order. After the first block few scores pass the worst of them: these are looked at."""
 
     def __init__(self, queries: int, k: int, device: torch.device) -> None:
         self._scores_Qk = torch.full((queries, k), -torch.inf, device=device)
         self._rows_Qk = torch.full((queries, k), -1, dtype=torch.int64, device=device)
+        self._worst_Q = torch.full((queries,), -torch.inf, device=device)
 
     def add(self, here: slice, first: int, scores_qg: Tensor) -> None:
         """Look at the scores of queries ``here`` and the tiles ``first``, ``first + 1``, ..."""
@@ -58,7 +59,7 @@ class _Best:
             found = scores_qg.topk(min(self._scores_Qk.shape[1], scores_qg.shape[1]), dim=1)
             self._merge(here, found.values, found.indices)
             return
-        owner_n, column_n = (scores_qg > self._scores_Qk[here, -1:]).nonzero(as_tuple=True)
+        owner_n, column_n = _where(scores_qg > self._worst_Q[here, None])
         count_q = torch.bincount(owner_n, minlength=len(scores_qg))
         start_q = count_q.cumsum(0) - count_q
         within_n = torch.arange(len(owner_n), device=owner_n.device) - start_q[owner_n]
@@ -71,13 +72,23 @@ class _Best:
 
     def _merge(self, here: slice, values: Tensor, rows: Tensor) -> None:
         scores = torch.cat([self._scores_Qk[here], values], dim=1)
-        kept = scores.topk(self._scores_Qk.shape[1], dim=1)
-        self._scores_Qk[here] = kept.values
+        kept = scores.topk(self._scores_Qk.shape[1], dim=1, sorted=False)
+        self._scores_Qk[here], self._worst_Q[here] = kept.values, kept.values.amin(dim=1)
         self._rows_Qk[here] = torch.cat([self._rows_Qk[here], rows], dim=1).gather(1, kept.indices)
 
     def rows(self) -> Ints:
         """Return the rows, best first; -1 where nothing counted."""
-        return self._rows_Qk.masked_fill(self._scores_Qk.isneginf(), -1).cpu().numpy()
+        scores, order = self._scores_Qk.sort(dim=1, descending=True)
+        return self._rows_Qk.gather(1, order).masked_fill(scores.isneginf(), -1).cpu().numpy()
+
+
+def _where(mask_qg: Tensor) -> tuple[Tensor, Tensor]:
+    """Return row and column of what is true, row by row."""
+    if mask_qg.device.type == "cpu":  # three times as fast as torch's
+        flat = torch.from_numpy(np.flatnonzero(mask_qg.numpy()))
+    else:
+        flat = mask_qg.flatten().nonzero()[:, 0]
+    return flat // mask_qg.shape[1], flat % mask_qg.shape[1]
 
 
 def gather_slices(own: Tensor, total: int) -> Tensor:
