@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+import resource
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -13,7 +17,10 @@ from typing import Any
 from gleam_common.artifacts import write_json
 from gleam_common.provenance import commit, hardware, versions
 
-__all__ = ["interleaved_s", "spread", "write_result"]
+__all__ = ["NO_GPU", "interleaved_s", "peak_memory_gib", "run_alone", "spread", "write_result"]
+
+NO_GPU = "no GPU on this machine"
+"""Why a row is empty."""
 
 
 def interleaved_s(
@@ -32,6 +39,25 @@ def interleaved_s(
             if number:
                 seconds[name].append(time.perf_counter() - started)
     return seconds, answers
+
+
+def run_alone(script: str, *words: str, timeout_s: float = 600) -> dict[str, Any]:
+    """Run a benchmark's script in a process of its own and return the JSON of its last line: peaks are then its own.
+
+    Raises:
+        RuntimeError: it failed; holds the end of what it said.
+    """
+    done = subprocess.run(
+        [sys.executable, script, *words], capture_output=True, text=True, timeout=timeout_s, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"{Path(script).name} {' '.join(words)}: {done.stderr[-1500:]}")
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def peak_memory_gib() -> float:
+    """Return the most memory that this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def spread(values: list[float]) -> dict[str, float]:

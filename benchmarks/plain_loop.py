@@ -140,10 +140,12 @@ class PlainPairs(Dataset[dict[str, Any]]):
         }
 
     def resized(self, picture: Picture, view: View) -> Picture:
+        """Bring a query to the size that is cropped from, laid out like a tile where the encoder wants it so."""
         size = store_size(self.sizes[view])
         return lay_out(picture, view, size) if view in self.laid_out else resized(picture, size)
 
     def finished(self, picture: Picture, rng: np.random.Generator) -> Tensor:
+        """Change the colours, one after another, and normalise."""
         for change in self.changes:
             picture = change(picture, rng)
         normal = (picture.astype(np.float32) - self.mean) / self.std

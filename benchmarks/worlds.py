@@ -1,4 +1,4 @@
-"""The data that benchmarks run on: the embedded world as it lies on disk, part of it, or at the sizes of VIGOR's files."""
+"""The data of the benchmarks: the embedded world as it lies on disk, part of it, or at the sizes of VIGOR's files."""
 
 from __future__ import annotations
 

@@ -29,6 +29,7 @@ class ContrastiveModule(L.LightningModule):
         total_steps: steps of the phase, for the schedule.
         seed: of what the network itself leaves to chance (dropped units and blocks).
         pairs_at_once: pairs whose activations are held at a time; 0 for all.
+        fused_optimizer: AdamW in one kernel.
     """
 
     def __init__(
@@ -39,13 +40,14 @@ class ContrastiveModule(L.LightningModule):
         total_steps: int,
         seed: int = 0,
         pairs_at_once: int = 0,
+        fused_optimizer: bool = False,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.loss = loss
         self._optimizer = optimizer
         self._total_steps = total_steps
-        self._seed, self._pairs_at_once = seed, pairs_at_once
+        self._seed, self._pairs_at_once, self._fused_optimizer = seed, pairs_at_once, fused_optimizer
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Return embeddings (B, D) of normalised pictures of one view."""
@@ -69,7 +71,10 @@ class ContrastiveModule(L.LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return AdamW and its schedule, stepped once a step."""
         config = self._optimizer
-        optimizer = torch.optim.AdamW(parameter_groups(self, config.weight_decay), lr=config.lr)
+        groups, fused = parameter_groups(self, config.weight_decay), self._fused_optimizer or None
+        optimizer = torch.optim.AdamW(groups, lr=config.lr, fused=fused)
+        # A fused AdamW offers to undo fp16's scaling itself, after which Lightning could not clip the gradient.
+        optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: learning_rate_factor(step, self._total_steps, config.warmup)
         )

@@ -18,6 +18,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from safetensors.torch import save
 from torch import Tensor
 
+from gleam_c.bad_pictures import BadPictures
 from gleam_c.checkpoints import PhaseCheckpoints, newest_sound
 from gleam_c.encoder import Encoder, create_encoder, preset
 from gleam_c.guard import FiniteSteps
@@ -28,6 +29,7 @@ from gleam_c.phase_folder import PhaseFolder
 from gleam_c.protocols import protocol_named
 from gleam_c.recipe import PhaseConfig, Recipe
 from gleam_c.run_log import JsonLinesLogger, PhaseProgress
+from gleam_c.speed import tune_encoder, tune_hardware
 from gleam_c.strategy import create_strategy, full_state_dict
 
 _NOISE = (
@@ -66,6 +68,7 @@ def run_phase(
 
     module, data, total_steps = _prepare(recipe, phase, start)
     progress = PhaseProgress(title, total_steps, phase.batch_size)
+    bad = BadPictures(len(data.catalog.queries), recipe.bad_share)
     prepare_launch()
     trainer = L.Trainer(
         **_hardware(recipe, phase),
@@ -76,6 +79,7 @@ def run_phase(
         limit_val_batches=0,
         callbacks=[
             progress,
+            bad,
             FiniteSteps(recipe.trainer.skip_non_finite),
             PhaseCheckpoints(folder.checkpoints, recipe.trainer.checkpoint_steps, elapsed_s),
             *mining_callbacks(data, phase.hard_negatives),
@@ -95,7 +99,8 @@ def run_phase(
         raise KeyboardInterrupt from None
     weights = full_state_dict(module)
     if trainer.is_global_zero:
-        write_json(folder.record, {"wall_s": round(elapsed_s(), 1), "steps": total_steps})
+        took = {"wall_s": round(elapsed_s(), 1), "steps": total_steps, "bad_pictures": bad.count}
+        write_json(folder.record, took)
         with write_atomic(folder.weights) as file:
             file.write(save({name: value.contiguous() for name, value in sorted(weights.items())}))
     return weights
@@ -132,12 +137,18 @@ def _prepare(
     recipe: Recipe, phase: PhaseConfig, start: dict[str, Tensor] | None
 ) -> tuple[ContrastiveModule, PairDataModule, int]:
     torch.manual_seed(recipe.seed)
-    encoder = create_encoder(preset(recipe.encoder, recipe.encoder_overrides))
+    encoder = tune_encoder(create_encoder(preset(recipe.encoder, recipe.encoder_overrides)), recipe.trainer)
     data = phase_data(recipe, phase, encoder)
     total_steps = recipe.trainer.fast_dev_steps or phase.epochs * data.steps_per_epoch(recipe.trainer.processes)
     optimizer = replace(recipe.optimizer, lr=phase.lr or recipe.optimizer.lr)
     module = ContrastiveModule(
-        encoder, create_loss(recipe.loss), optimizer, total_steps, recipe.seed, recipe.loss.pairs_at_once
+        encoder,
+        create_loss(recipe.loss),
+        optimizer,
+        total_steps,
+        recipe.seed,
+        recipe.loss.pairs_at_once,
+        recipe.trainer.has_fused_optimizer,
     )
     if start is not None:
         module.load_state_dict(start)
@@ -151,6 +162,7 @@ def _hardware(recipe: Recipe, phase: PhaseConfig) -> dict[str, Any]:
     for text in _NOISE:
         warnings.filterwarnings("ignore", text)
     torch.set_num_threads(config.threads_per_process)
+    tune_hardware(config)
     return {
         "strategy": create_strategy(config, phase.batch_size // config.processes),
         "accelerator": "gpu" if config.on_gpu else "cpu",

@@ -12,6 +12,7 @@ COMMANDS: dict[str, Command] = {
     "synth": ("gleam_common.data_commands:synth_command", "make a SynthCity world (or a contact sheet of one)"),
     "import": ("gleam_common.source_commands:import_command", "a public set on disk -> a catalog"),
     "join": ("gleam_common.source_commands:join_command", "catalogs of several sets -> one, to train on all of them"),
+    "pack": ("gleam_common.data_commands:pack_command", "a catalog with pictures decoded and resized once"),
     "check": ("gleam_common.data_commands:check_command", "say what is wrong with a catalog, or with a set on disk"),
     "stats": ("gleam_common.data_commands:stats_command", "count a catalog: views, splits, places, missing files"),
 }
