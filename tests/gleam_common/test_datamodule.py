@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -199,13 +200,30 @@ def test_a_wrong_recipe_is_refused(
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_broken_picture_is_named_in_one_line_wherever_it_is_opened(
+def test_another_pair_stands_for_one_that_cannot_be_read_and_it_is_named(
     tiny_world: Path, tmp_path: Path, workers: int
 ) -> None:
+    """Trained with: the same other pair of its view, whoever loads it; nothing else changes."""
+    shutil.copytree(tiny_world, tmp_path / "w")
+    (tmp_path / "w/images/map/3.png").write_bytes(b"no picture")
+    broken, whole = batches_of(config(tmp_path / "w", workers=workers)), batches_of(config(tiny_world))
+    (why,) = {why for batch in broken for why in batch["bad"]}
+    assert re.search(r"^[^\n]*images/map/3\.png: not a picture that can be read", why)
+    cached = batches_of(config(tmp_path / "w", cache=str(tmp_path / "cache")))
+    assert equal(broken, cached)
+    for batch, before in zip(broken, whole, strict=True):
+        changed = [i for i, name in enumerate(before["query_id"]) if name != batch["query_id"][i]]
+        assert len(changed) == len(batch["bad"])
+        for row in range(len(before["query_id"])):
+            assert (row in changed) == (not torch.equal(batch["query"][row], before["query"][row]))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_picture_to_embed_is_named_in_one_line(tiny_world: Path, tmp_path: Path, workers: int) -> None:
     shutil.copytree(tiny_world, tmp_path, dirs_exist_ok=True)
     (tmp_path / "images/map/3.png").write_bytes(b"no picture")
     with pytest.raises(DataError, match=r"^[^\n]*images/map/3\.png: not a picture that can be read") as info:
-        batches_of(config(tmp_path, workers=workers))
+        list(picture_loader(Catalog.read(tmp_path), "queries", size=(32, 32), view="map", workers=workers))
     assert "Traceback" not in str(info.value)
     with pytest.raises(DataError, match=r"^[^\n]*3\.png"):
         list(picture_loader(Catalog.read(tmp_path), "queries", size=(32, 32), view="map", workers=workers))

@@ -52,6 +52,20 @@ def test_a_pickled_store_carries_its_path_and_not_its_pictures(tiny_catalog: Cat
     assert np.array_equal(pickle.loads(packed)[3], store[3])
 
 
+def test_a_store_may_keep_the_place_of_bad_pictures(tiny_catalog: Catalog, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no picture")
+    good = paths_of(tiny_catalog)
+    paths = [good[0], bad, tmp_path / "gone.png", good[1]]
+    for _ in range(2):  # built, then found
+        store = open_pictures(paths, (24, 24), tmp_path / "cache", keep_bad=True)
+        assert np.array_equal(store[3], resize_picture(load_array(good[1]), (24, 24)))
+        with pytest.raises(DataError, match=r"bad\.png: not a picture"):
+            store[1]
+        with pytest.raises(DataError, match=r"gone\.png: no such picture"):
+            pickle.loads(pickle.dumps(store))[2]
+
+
 def test_a_broken_or_missing_picture_is_named_and_leaves_no_store(tiny_catalog: Catalog, tmp_path: Path) -> None:
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"no picture")

@@ -25,8 +25,8 @@ class FiniteSteps(Callback):
     """Leaves out steps with NaN or infinity in them: weights, the optimizer's moments and running statistics stay.
 
     Without DeepSpeed all ranks have the same gradients when they step: they are taken away just before, which leaves
-    the optimizer nothing to do. DeepSpeed's stage 0 clips them first and needs some for that; its ZeRO stages cut them up
-    and have a check of their own, which is switched on. The scaler of ``16-mixed`` looks for infinity in gradients
+    the optimizer nothing to do. DeepSpeed's stage 0 clips them first and needs some for that; its ZeRO stages cut them
+    up and have a check of their own, which is switched on. The scaler of ``16-mixed`` looks for infinity in gradients
     anyway, and only the loss counts there.
 
     Args:

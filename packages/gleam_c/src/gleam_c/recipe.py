@@ -170,6 +170,8 @@ class Recipe:
         train_split: split of the queries that are trained on.
         test_split: split of the queries that the run is judged on.
         val_split: split of the queries that the curves show; empty for none.
+        bad_share: share of the training pairs whose pictures may be unreadable: others stand for them, and they are
+            counted; the run stops beyond it.
         val_every: epochs between two points of the curves.
     """
 
@@ -192,8 +194,11 @@ class Recipe:
     test_split: str = "test"
     val_split: str = "val"
     val_every: int = 5
+    bad_share: float = 0.001
 
     def __post_init__(self) -> None:
+        if not 0 <= self.bad_share <= 0.1:
+            raise ConfigError("bad_share of the recipe", value=self.bad_share, allowed="0 to 0.1")
         for name, least in (("seed", 0), ("workers", 0), ("val_every", 1)):
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} of the recipe", value=getattr(self, name), allowed=f"{least} or more")

@@ -86,7 +86,10 @@ def _make_world(recipe: Recipe) -> None:
 
 def _check_pictures(recipe: Recipe, catalog: Catalog, encoder: Encoder) -> None:
     """Meet missing headings and bad pictures while there is one process, which can say so in one line."""
-    catalog.check_pictures()
+    column = _rules(recipe).column or None
+    catalog.select(recipe.train_split, gallery="positives", protocol=column).check_pictures(bad_share=recipe.bad_share)
+    for split in filter(None, (recipe.test_split, recipe.val_split)):
+        catalog.select(split, protocol=column).check_pictures()
     for phase in recipe.phases:
         _ = phase_data(recipe, phase, encoder).dataset
 

@@ -5,6 +5,7 @@ The columns are those of :mod:`gleam_common.catalog_schema`. Paths are relative 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -84,22 +85,33 @@ class Catalog:
         check_queries(self.queries)
         check_positives(self.queries, self.gallery["gallery_id"])
 
-    def check_pictures(self, limit: int | None = None) -> int:
-        """Open the header of every picture, or of ``limit`` spread evenly over each table; return how many.
+    def check_pictures(self, limit: int | None = None, bad_share: float = 0.0) -> int:
+        """Open the header of every picture, or of ``limit`` spread evenly over each table; return how many are good.
+
+        Args:
+            limit: of each table; None for all.
+            bad_share: share of the pictures that may be bad, of which a warning tells.
 
         Raises:
-            DataError: the first picture that is missing, too large or no picture.
+            DataError: more than that are missing, too large or no pictures; says what the first one is.
         """
-        checked = 0
+        checked, bad = 0, []
         for which in ("gallery", "queries"):
             count = len(self._table(which))
             rows = (
                 range(count) if limit is None else np.unique(np.linspace(0, count - 1, min(limit, count)).astype(int))
             )
             for row in progress(rows, desc=f"checking {which}", unit="picture", disable=len(rows) < 1000):
-                check_picture(self.picture_path(which, int(row)))
                 checked += 1
-        return checked
+                try:
+                    check_picture(self.picture_path(which, int(row)))
+                except DataError as error:
+                    bad.append(error)
+                    if len(bad) > bad_share * (len(self.gallery) + len(self.queries)):
+                        raise
+        if bad:
+            warnings.warn(f"{len(bad)} of {checked} pictures cannot be read; the first: {bad[0]}", stacklevel=2)
+        return checked - len(bad)
 
     def picture_path(self, which: Which, row: int) -> Path:
         """Return the path of the picture in ``row`` of a table."""

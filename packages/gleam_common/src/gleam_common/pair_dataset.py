@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict
 
@@ -25,12 +25,15 @@ from gleam_common.window import Window, shown_window
 
 __all__ = ["PairBatch", "PairCollate", "PairDataset", "PairSample"]
 
+_MOST_BAD = 100
+
 
 class PairBatch(TypedDict):
     """Pairs of one view; B pairs, no place twice over all ranks.
 
     ``query`` float32 (B, 3, h, w), ``gallery`` float32 (B, 3, H, W); ``gallery_row`` int64 (B,) row of the tile in the
-    gallery table; ``related`` int64 (B, R) rows that are (semi-)positives of the query, filled with -1.
+    gallery table; ``related`` int64 (B, R) rows that are (semi-)positives of the query, filled with -1; ``bad`` what
+    was wrong with pairs that others stand for.
     """
 
     query: Tensor
@@ -39,22 +42,28 @@ class PairBatch(TypedDict):
     query_id: list[str]
     gallery_id: list[str]
     place_id: list[str]
+    bad: list[str]
     gallery_row: Tensor
     related: Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
 class PairSample:
-    """A changed pair: its row in the query table, uint8 HWC pictures, the tile's row in the gallery table."""
+    """A changed pair: its row in the query table, uint8 HWC pictures, the tile's row in the gallery table; ``bad`` says
+    which pairs it stands for, whose pictures could not be read.
+    """
 
     row: int
     query: npt.NDArray[np.uint8]
     tile: npt.NDArray[np.uint8]
     tile_row: int
+    bad: tuple[str, ...] = ()
 
 
 class PairDataset(Dataset[PairSample]):
     """Changed pairs by their key; a pure function of (seed, key), whichever process asks.
+
+    A pair whose picture cannot be read gives way to the next one of its view, on every rank to the same.
 
     Args:
         catalog: the queries to train with.
@@ -67,7 +76,7 @@ class PairDataset(Dataset[PairSample]):
         laid_out: views whose pictures are laid out like tiles (:mod:`gleam_common.layout`).
 
     Raises:
-        DataError: a picture is missing or broken (now with a ``cache``, else when it is asked for).
+        DataError: no heading where one is needed; a hundred pairs in a row cannot be read (when they are asked for).
     """
 
     def __init__(
@@ -90,22 +99,36 @@ class PairDataset(Dataset[PairSample]):
         tile_paths = [catalog.root / path for path in catalog.column("path", "gallery")]
         self._windows = {view: shown_window(view, self._laid_out) for view in catalog.views}
         self._tiles: dict[Window, Pictures] = {
-            window: open_pictures(tile_paths, store_size(sizes[View.SATELLITE], window), cache, "tiles")
+            window: open_pictures(tile_paths, store_size(sizes[View.SATELLITE], window), cache, "tiles", keep_bad=True)
             for window in set(self._windows.values())
         }
         self._queries: dict[View, Pictures] = {}
-        self._place_in_store = np.zeros(len(self._views), dtype=np.int64)
+        self._place_in_store, self._next_of_view = np.zeros((2, len(self._views)), dtype=np.int64)
         for view in catalog.views:
             rows = np.flatnonzero(self.pairs.view == VIEW_CODES[view])
             paths = [catalog.root / path for path in catalog.column("path")[rows]]
             as_tile = view if view in self._laid_out else None
-            self._queries[view] = open_pictures(paths, store_size(sizes[view]), cache, str(view), as_tile)
+            self._queries[view] = open_pictures(
+                paths, store_size(sizes[view]), cache, str(view), as_tile, keep_bad=True
+            )
+            self._next_of_view[rows] = np.roll(rows, -1)
             self._place_in_store[rows] = np.arange(len(rows))
 
     def __len__(self) -> int:
         return len(self._views)
 
     def __getitem__(self, key: SampleKey) -> PairSample:
+        bad: list[str] = []
+        while True:
+            try:
+                return replace(self._sample(key), bad=tuple(bad))
+            except DataError as error:
+                bad.append(str(error))
+                if len(bad) == _MOST_BAD:
+                    raise
+            key = key._replace(pair=int(self._next_of_view[key.pair]))
+
+    def _sample(self, key: SampleKey) -> PairSample:
         view = self._views[key.pair]
         seed_key = (self.seed, key.epoch, key.pair, key.occurrence)
         tiles = self.pairs.tiles[key.pair]
@@ -151,6 +174,7 @@ class PairCollate:
             query_id=[self.query_ids[row] for row in rows],
             gallery_id=[self.gallery_ids[sample.tile_row] for sample in samples],
             place_id=[str(self.place_ids[row]) for row in rows],
+            bad=[why for sample in samples for why in sample.bad],
             gallery_row=torch.tensor([sample.tile_row for sample in samples]),
             related=torch.from_numpy(self.related[rows]),
         )
