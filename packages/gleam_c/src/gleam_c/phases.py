@@ -116,7 +116,7 @@ def phase_data(recipe: Recipe, phase: PhaseConfig, encoder: Encoder) -> PairData
             views=tuple(phase.views),
             split=recipe.train_split,
             protocol=protocol_named(recipe.protocol).column,
-            batch_size=phase.batch_size // recipe.trainer.processes,
+            batch_size=phase.batch_size // recipe.trainer.world_size,
             workers=recipe.workers,
             sizes={str(view): size for view, size in encoder.sizes.items()},
             augment=recipe.augment,
@@ -139,7 +139,7 @@ def _prepare(
     torch.manual_seed(recipe.seed)
     encoder = tune_encoder(create_encoder(preset(recipe.encoder, recipe.encoder_overrides)), recipe.trainer)
     data = phase_data(recipe, phase, encoder)
-    total_steps = recipe.trainer.fast_dev_steps or phase.epochs * data.steps_per_epoch(recipe.trainer.processes)
+    total_steps = recipe.trainer.fast_dev_steps or phase.epochs * data.steps_per_epoch(recipe.trainer.world_size)
     optimizer = replace(recipe.optimizer, lr=phase.lr or recipe.optimizer.lr)
     module = ContrastiveModule(
         encoder,
@@ -164,9 +164,10 @@ def _hardware(recipe: Recipe, phase: PhaseConfig) -> dict[str, Any]:
     torch.set_num_threads(config.threads_per_process)
     tune_hardware(config)
     return {
-        "strategy": create_strategy(config, phase.batch_size // config.processes),
+        "strategy": create_strategy(config, phase.batch_size // config.world_size),
         "accelerator": "gpu" if config.on_gpu else "cpu",
         "devices": config.processes,
+        "num_nodes": config.nodes,
         "precision": config.precision,
         "gradient_clip_val": config.gradient_clip or None,
     }

@@ -209,9 +209,9 @@ class Recipe:
         if len(set(names)) != len(names):
             raise ConfigError("two phases share a name", value=names)
         for phase in self.phases:
-            if phase.batch_size % self.trainer.processes:
+            if phase.batch_size % self.trainer.world_size:
                 raise ConfigError(
                     f"batch size of phase {phase.name!r}",
                     value=phase.batch_size,
-                    allowed=f"multiples of the {self.trainer.processes} processes",
+                    allowed=f"multiples of the {self.trainer.world_size} processes",
                 )

@@ -22,6 +22,7 @@ class TrainerConfig:
         zero_stage: ZeRO stage of ``deepspeed``: 0, 1, 2 or 3.
         accelerator: ``auto`` (GPUs when there are any), ``cpu`` or ``gpu``.
         devices: processes on this machine, one GPU or some CPU cores each; 0 takes every GPU, or two CPU processes.
+        nodes: machines, each with as many processes; torchrun or SLURM starts the run on every one of them.
         threads: CPU threads of a process; 0 shares the cores among the processes.
         precision: Lightning's name: ``32-true``, ``bf16-mixed``, ``bf16-true``, ``16-mixed``.
         channels_last: pictures (on GPUs weights too) lie in memory pixel by pixel, as convolutions like it best.
@@ -41,6 +42,7 @@ class TrainerConfig:
     zero_stage: int = 1
     accelerator: str = "auto"
     devices: int = 0
+    nodes: int = 1
     threads: int = 0
     precision: str = "32-true"
     channels_last: bool = True
@@ -62,6 +64,9 @@ class TrainerConfig:
         for name in ("devices", "threads", "checkpoint_steps", "skip_non_finite", "fast_dev_steps", "gradient_clip"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"trainer.{name}", value=getattr(self, name), allowed="0 or more")
+        if self.nodes < 1 or (self.nodes > 1 and self.strategy == "single"):
+            allowed = "1 or more, and 1 with strategy 'single'"
+            raise ConfigError("trainer.nodes", value=self.nodes, allowed=allowed)
         if self.precision not in PRECISIONS:
             raise ConfigError("unknown precision", value=self.precision, allowed=PRECISIONS)
         if self.accelerator == "gpu" and not _gpus():
@@ -83,6 +88,11 @@ class TrainerConfig:
         if self.strategy == "single":
             return 1
         return self.devices or (_gpus() if self.on_gpu else 2)
+
+    @property
+    def world_size(self) -> int:
+        """Processes on all machines."""
+        return self.processes * self.nodes
 
     @property
     def threads_per_process(self) -> int:

@@ -11,7 +11,7 @@ import torch
 import yaml
 from gleam_common.artifacts import Stage, open_stage, read_json, write_atomic, write_json
 from gleam_common.catalog import Catalog
-from gleam_common.distributed import process_number
+from gleam_common.distributed import join_cluster, process_number, wait_for_first
 from gleam_common.errors import ArtifactError
 from gleam_common.report.page import write_report
 from gleam_common.report.results_table import results_table
@@ -39,25 +39,29 @@ _PRODUCTS = ("model/model.safetensors", "model/config.json", "predictions.parque
 def train(recipe: Recipe, out: Path, *, overwrite: bool = False) -> None:
     """Run a recipe into the folder ``out``; see DESIGN section 3 for what it holds afterwards.
 
-    Every process runs this function: Lightning starts the others with the same command line. Rank 0 alone makes the
-    world, writes, evaluates and reports.
+    Every process runs this function: Lightning starts the others with the same command line, or torchrun or SLURM
+    starts them all. Rank 0 alone makes the world, writes, evaluates and reports.
 
     Raises:
         ArtifactError: when ``out`` holds a run of another recipe, unless ``overwrite``.
         DataError: when the catalog or a split of it is missing.
     """
     encoder = create_encoder(preset(recipe.encoder, {**recipe.encoder_overrides, "pretrained": False}))
-    is_first = process_number() == 0
+    is_first, is_cluster = process_number() == 0, join_cluster(recipe.trainer.on_gpu)
     if is_first:
         _make_world(recipe)
+    if is_cluster:
+        wait_for_first()
     catalog = Catalog.read(recipe.catalog, recipe.root or None)
     for split in filter(None, (recipe.train_split, recipe.test_split, recipe.val_split)):
         catalog.select(split=split, protocol=_rules(recipe).column or None)
     for phase in recipe.phases:
-        phase_data(recipe, phase, encoder).steps_per_epoch(recipe.trainer.processes)
+        phase_data(recipe, phase, encoder).steps_per_epoch(recipe.trainer.world_size)
     if is_first:
         _check_pictures(recipe, catalog, encoder)
     stage = _open_run(recipe, out, overwrite) if is_first else None
+    if is_cluster:
+        wait_for_first()
     if stage is not None and stage.is_complete:
         print(results_table(read_json(out / "results.json")))
         print(f"finished before; report: {out / 'report.html'}")

@@ -18,15 +18,17 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from gleam_common.errors import ConfigError
+from gleam_common.errors import ConfigError, TrainingError
 
 __all__ = [
     "gather",
     "gather_with_gradient",
+    "join_cluster",
     "prepare_launch",
     "process_number",
     "rank",
     "rows_of_ranks",
+    "wait_for_first",
     "world_size",
 ]
 
@@ -36,7 +38,47 @@ _PORTS = range(20_000, 32_000)
 
 def process_number() -> int:
     """Return the number that this process was started with, 0 for the one started by hand; known before any group."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")))
+    for name in ("RANK", *(["SLURM_PROCID"] if _slurm_tasks() > 1 else []), "LOCAL_RANK"):
+        if os.environ.get(name):
+            return int(os.environ[name])
+    return 0
+
+
+def join_cluster(on_gpu: bool) -> bool:
+    """Meet the other processes, if torchrun or SLURM started them all; return whether it did.
+
+    Where Lightning starts the others itself, they begin after all that the first one prepared. Here they begin together
+    and have to wait for it (:func:`wait_for_first`), so they meet at once; the trainer goes on with the same group.
+    """
+    if not (os.environ.get("TORCHELASTIC_RUN_ID") or _slurm_tasks() > 1):
+        return False
+    from lightning.fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+
+    place = TorchElasticEnvironment() if os.environ.get("TORCHELASTIC_RUN_ID") else SLURMEnvironment()
+    os.environ.setdefault("MASTER_ADDR", place.main_address)
+    os.environ.setdefault("MASTER_PORT", str(place.main_port))
+    prepare_launch()
+    if on_gpu:
+        torch.cuda.set_device(place.local_rank())
+    dist.init_process_group("nccl" if on_gpu else "gloo", rank=process_number(), world_size=place.world_size())
+    return True
+
+
+def wait_for_first() -> None:
+    """Return when all processes have come here.
+
+    Raises:
+        TrainingError: another one has ended.
+    """
+    try:
+        dist.barrier()
+    except RuntimeError as error:
+        raise TrainingError("another process of the group has ended", fix="see what it said") from error
+
+
+def _slurm_tasks() -> int:
+    is_by_hand = os.environ.get("SLURM_JOB_NAME") in ("bash", "interactive")
+    return 0 if is_by_hand else int(os.environ.get("SLURM_NTASKS", "0"))
 
 
 def prepare_launch() -> None:
