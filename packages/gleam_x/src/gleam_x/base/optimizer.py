@@ -12,8 +12,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import AdamW, Optimizer
 from typing_extensions import override
+
+from gleam_x.base.muon import Muon
 
 __all__ = ["MuonAndAdamW", "optimizer_and_schedule", "warm_cosine"]
 
@@ -24,9 +26,7 @@ _ADAM_LR = 4e-3
 class MuonAndAdamW(Optimizer):
     """Two optimizers that are stepped, zeroed and scheduled as one.
 
-    Muon (Jordan et al. 2024, as in ``torch.optim.Muon``) is for hidden matrices; vectors, convolutions, tables
-    that are looked up and heads go to AdamW. Muon's updates are scaled to AdamW's size, so that rates
-    are alike (Liu et al. 2025, arXiv 2502.16982).
+    Muon is for hidden matrices; vectors, convolutions, tables that are looked up and heads go to AdamW.
 
     Args:
         named: weights by name.
@@ -41,7 +41,7 @@ class MuonAndAdamW(Optimizer):
             is_matrix = weight.ndim == 2 and not any(part in name for part in _NOT_MATRICES)
             (matrices if is_matrix else others).append(weight)
         self._parts: tuple[Optimizer, ...] = (
-            Muon(matrices, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"),
+            Muon(matrices, lr=lr, weight_decay=weight_decay),
             AdamW(others, lr=min(lr, _ADAM_LR), weight_decay=weight_decay, betas=(0.9, 0.98)),
         )
         # The very groups of both, so that a schedule that turns these turns theirs.
