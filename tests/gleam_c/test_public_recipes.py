@@ -16,7 +16,7 @@ from layouts import WRITERS
 
 ROOT = Path(__file__).parents[2]
 JOINT = "gleam_phase2_joint"
-RECIPES = sorted(path.stem for path in (ROOT / "configs/c").glob("*.yaml") if path.stem not in ("smoke", "synthcity"))
+RECIPES = sorted(p.stem for p in (ROOT / "configs/c").glob("*.yaml") if "\nworld:" not in p.read_text("utf-8"))
 WORDS = [
     "--encoder", "pico", "--encoder_overrides", "{}", "--workers", "0", "--trainer.strategy", "single",
     "--trainer.accelerator", "cpu", "--trainer.precision", "32-true", "--trainer.fast_dev_steps", "2",
