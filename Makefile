@@ -54,9 +54,8 @@ test: $(STAMP) ## The fast tests
 soak: $(STAMP) ## Long studies of kills and the like; stopped, they go on (SMALL=1: two runs each)
 	@for study in tests/soak/*.py; do echo "$$study"; $(BIN)/python $$study || exit 1; done
 
-bench: $(STAMP) ## Time and memory, written to benchmarks/results/ with machine and commit (SMALL=1: seconds, to runs/bench)
-	@for one in evaluation gallery_search; do echo "$$one"; \
-	  $(BIN)/python benchmarks/$$one.py $(if $(SMALL),--small --out runs/bench) || exit 1; done
+bench: $(STAMP) ## Every benchmark beside the machine's ceilings: table, benchmarks/report.html (SMALL=1: minutes, to runs/)
+	@$(BIN)/python benchmarks/bench.py $(if $(SMALL),--small --out runs/bench/results)
 
 lint: $(STAMP) ## ruff, mypy --strict, and whether uv.lock is up to date
 	@$(BIN)/ruff check --no-cache .

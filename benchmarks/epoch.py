@@ -48,14 +48,14 @@ class Case:
 
     encoder: str
     views: tuple[str, ...] = ALL_VIEWS
-    places: int = 320
+    places: int = 160
     large: bool = False
 
 
 CASES = {
     "SynthCity's files, encoder pico": Case(encoder="pico"),
     "SynthCity's files, encoder nano": Case(encoder="nano"),
-    "VIGOR's file sizes, encoder nano": Case(encoder="nano", views=("panorama",), places=320, large=True),
+    "VIGOR's file sizes, encoder nano": Case(encoder="nano", views=("panorama",), large=True),
 }
 
 

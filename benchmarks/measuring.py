@@ -17,7 +17,7 @@ from typing import Any
 from gleam_common.artifacts import write_json
 from gleam_common.provenance import commit, hardware, versions
 
-__all__ = ["NO_GPU", "interleaved_s", "peak_memory_gib", "run_alone", "spread", "write_result"]
+__all__ = ["NO_GPU", "interleaved_s", "machine_slug", "peak_memory_gib", "run_alone", "spread", "write_result"]
 
 NO_GPU = "no GPU on this machine"
 """Why a row is empty."""
@@ -65,12 +65,17 @@ def spread(values: list[float]) -> dict[str, float]:
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
+def machine_slug() -> str:
+    """Return the machine as the names of result files have it: its first GPU, or its processor and cores."""
+    machine = hardware()
+    device = machine["gpus"][0] if machine["gpus"] else f"{machine['cpu']} {machine['cores']} cores"
+    return re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-")
+
+
 def write_result(folder: Path, name: str, result: Mapping[str, Any]) -> Path:
     """Write ``<name>_<hardware>_<yyyymm>.json`` into ``folder`` and return its path."""
-    machine, now = hardware(), datetime.now(UTC)
-    device = machine["gpus"][0] if machine["gpus"] else f"{machine['cpu']} {machine['cores']} cores"
-    slug = re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-")
-    path = folder / f"{name}_{slug}_{now:%Y%m}.json"
-    about = {"benchmark": name, "date": f"{now:%Y-%m-%d}", "commit": commit(), "hardware": machine}
+    now = datetime.now(UTC)
+    path = folder / f"{name}_{machine_slug()}_{now:%Y%m}.json"
+    about = {"benchmark": name, "date": f"{now:%Y-%m-%d}", "commit": commit(), "hardware": hardware()}
     write_json(path, {**about, "versions": versions(), **result})
     return path
