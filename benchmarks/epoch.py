@@ -28,7 +28,7 @@ from gleam_common.augment import AugmentConfig
 from gleam_common.catalog import Catalog
 from gleam_common.datamodule import DataConfig, PairDataModule
 from gleam_common.progress import progress
-from measuring import spread, write_result
+from measuring import restart_with, spread, write_result
 from plain_loop import PlainPairs
 from torch import nn
 from torch.utils.data import DataLoader
@@ -192,6 +192,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3, help="epochs of each arm after a warm-up")
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
     options = parser.parse_args()
+    # Threads that wait shall leave the core to the loader's processes, in both arms.
+    restart_with(OMP_WAIT_POLICY="PASSIVE")
     torch.set_num_threads(options.threads)
     repeats = 1 if options.small else options.repeats
     found: dict[str, Any] = {}

@@ -10,8 +10,6 @@ step of an encoder, by ``loss.pairs_at_once``. Memory is the peak above what was
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +19,7 @@ import torch
 from gleam_c.encoder import create_encoder, preset
 from gleam_c.loss import InfoNCE
 from gleam_common.progress import progress
-from measuring import spread, write_result
+from measuring import restart_with, spread, write_result
 from torch.nn.functional import normalize
 
 PIECE_ROWS, PIECE_PAIRS = 256, 32
@@ -77,12 +75,6 @@ def measured(work: Callable[[], Any], device: torch.device, repeats: int) -> dic
     return {"peak_mb": max(peaks), "seconds": spread(seconds)}
 
 
-def give_memory_back_at_once() -> None:
-    """Start this program again with an allocator that keeps nothing of what was freed: later peaks begin anew."""
-    if "MALLOC_MMAP_THRESHOLD_" not in os.environ:
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "MALLOC_MMAP_THRESHOLD_": "1000000"})
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", action="store_true", help="small batches: does it run?")
@@ -90,7 +82,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="of PyTorch")
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
-    give_memory_back_at_once()
+    # An allocator that keeps nothing of what was freed: each peak begins anew.
+    restart_with(MALLOC_MMAP_THRESHOLD_="1000000")
     torch.set_num_threads(options.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     works = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
 import statistics
@@ -17,7 +18,16 @@ from typing import Any
 from gleam_common.artifacts import write_json
 from gleam_common.provenance import commit, hardware, versions
 
-__all__ = ["NO_GPU", "interleaved_s", "machine_slug", "peak_memory_gib", "run_alone", "spread", "write_result"]
+__all__ = [
+    "NO_GPU",
+    "interleaved_s",
+    "machine_slug",
+    "peak_memory_gib",
+    "restart_with",
+    "run_alone",
+    "spread",
+    "write_result",
+]
 
 NO_GPU = "no GPU on this machine"
 """Why a row is empty."""
@@ -53,6 +63,14 @@ def run_alone(script: str, *words: str, timeout_s: float = 600) -> dict[str, Any
     if done.returncode:
         raise RuntimeError(f"{Path(script).name} {' '.join(words)}: {done.stderr[-1500:]}")
     return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def restart_with(**environment: str) -> None:
+    """Start this program again with variables that libraries read when they are loaded, unless they are set."""
+    missing = {name: value for name, value in environment.items() if name not in os.environ}
+    if missing:
+        sys.stdout.flush()
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **missing})
 
 
 def peak_memory_gib() -> float:

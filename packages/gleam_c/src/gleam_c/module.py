@@ -74,7 +74,7 @@ class ContrastiveModule(L.LightningModule):
         groups, fused = parameter_groups(self, config.weight_decay), self._fused_optimizer or None
         optimizer = torch.optim.AdamW(groups, lr=config.lr, fused=fused)
         # A fused AdamW offers to undo fp16's scaling itself, after which Lightning could not clip the gradient.
-        optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
+        optimizer._step_supports_amp_scaling = False
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: learning_rate_factor(step, self._total_steps, config.warmup)
         )

@@ -177,12 +177,12 @@ def _pack_one(root: Path, out: Path, names: dict[str, str], config: PackConfig, 
 
 
 def _encoded(picture: npt.NDArray[np.uint8], config: PackConfig) -> bytes:
-    options: dict[str, Any] = {
+    options: dict[str, dict[str, Any]] = {
         "webp": {"format": "WEBP", "quality": config.quality, "method": 4},
         "jpeg": {"format": "JPEG", "quality": config.quality, "subsampling": 0},
         "store": {"format": "TIFF"},
-    }[config.format]
-    Image.fromarray(picture).save(buffer := io.BytesIO(), **options)
+    }
+    Image.fromarray(picture).save(buffer := io.BytesIO(), **options[config.format])
     return buffer.getvalue()
 
 
