@@ -94,7 +94,7 @@ def _torchvision_decoder() -> Callable[[bytes], npt.NDArray[np.uint8]] | None:
     """Return what turns a JPEG's bytes into RGB (H, W, 3); None without torchvision, which comes with timm."""
     try:
         import torch  # seconds, and many commands open no picture
-        from torchvision.io import ImageReadMode, decode_jpeg
+        from torchvision.io import ImageReadMode, decode_jpeg  # type: ignore[import-untyped]
     except (ImportError, RuntimeError):  # RuntimeError: built for another PyTorch
         return None
 
