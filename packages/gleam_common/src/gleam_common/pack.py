@@ -1,6 +1,6 @@
 """Pictures decoded, resized and written once, at the size that training wants: a catalog with the same ids and columns.
 
-A picture of 2048 x 1024 costs a core 12 ms to decode each time it is seen; packed to 442 x 884 it has a fifth of the pixels.
+A picture of 2048 x 1024 costs a core 12 ms to decode each time it is seen; at 442 x 884 it has a fifth of the pixels.
 """
 
 from __future__ import annotations
