@@ -52,7 +52,8 @@ def join_cluster(on_gpu: bool) -> bool:
     """
     if not (os.environ.get("TORCHELASTIC_RUN_ID") or _slurm_tasks() > 1):
         return False
-    from lightning.fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+    from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+    from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
     place = TorchElasticEnvironment() if os.environ.get("TORCHELASTIC_RUN_ID") else SLURMEnvironment()
     os.environ.setdefault("MASTER_ADDR", place.main_address)
