@@ -17,7 +17,7 @@ MATCHER ?= runs/c-synthcity/model
 export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON := $(PYTHON)
 
-.PHONY: help setup train-c train-x test soak lint format check test-install wheels clean bench
+.PHONY: help setup train-c train-x test soak small-soak lint format check test-install wheels clean bench docs
 
 help: ## This list
 	@echo "GLEAM: match and explain pictures of one place from different views"
@@ -54,8 +54,16 @@ test: $(STAMP) ## The fast tests
 soak: $(STAMP) ## Long studies of kills and the like; stopped, they go on (SMALL=1: two runs each)
 	@for study in tests/soak/*.py; do echo "$$study"; $(BIN)/python $$study || exit 1; done
 
+small-soak: $(STAMP)
+	@SMALL=1 $(MAKE) --no-print-directory soak
+
 bench: $(STAMP) ## Every benchmark beside the machine's ceilings: table, benchmarks/report.html (SMALL=1: minutes, to runs/)
 	@$(BIN)/python benchmarks/bench.py $(if $(SMALL),--small --out runs/bench/results)
+
+docs: $(STAMP) ## Build the documentation into site/ (strict, no other host is asked)
+	@$(UV) sync --frozen --quiet --group docs --inexact
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "documentation: site/index.html"
 
 lint: $(STAMP) ## ruff, mypy --strict, and whether uv.lock is up to date
 	@$(BIN)/ruff check --no-cache .
@@ -67,7 +75,7 @@ format: $(STAMP) ## Let ruff write the layout
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-check: lint test test-install ## What CI runs
+check: lint test small-soak test-install ## What CI runs
 
 test-install: ## Install the packages and their wheels with plain pip in fresh environments
 	@$(PYTHON) tests/install/plain_pip.py
@@ -76,5 +84,5 @@ wheels: $(STAMP) ## Build the wheels of the three packages into dist/
 	@rm -rf dist
 	@$(UV) build --all-packages --no-sources --wheel --out-dir dist
 
-clean: ## Remove .venv/, .tools/, dist/ and caches; data/ and runs/ stay
-	@rm -rf .venv .tools dist .pytest_cache .mypy_cache .ruff_cache
+clean: ## Remove .venv/, .tools/, dist/, site/ and caches; data/ and runs/ stay
+	@rm -rf .venv .tools dist site .pytest_cache .mypy_cache .ruff_cache
