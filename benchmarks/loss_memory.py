@@ -2,6 +2,7 @@
 
     python benchmarks/loss_memory.py            # half a minute
     python benchmarks/loss_memory.py --small    # seconds: the same code
+    python benchmarks/loss_memory.py --huge     # minutes more: 8,192 and 32,768 pairs of 512 numbers, in pieces
 
 Logits: InfoNCE on embeddings of 1024 numbers, forward and backward, by ``loss.rows_at_once``. Activations: a whole
 step of an encoder, by ``loss.pairs_at_once``. Memory is the peak above what was held before.
@@ -24,6 +25,7 @@ from torch.nn.functional import normalize
 
 PIECE_ROWS, PIECE_PAIRS = 256, 32
 DIMS = 1024
+HUGE, HUGE_DIMS = (8192, 32_768), 512
 
 
 def peak_mb(work: Callable[[], Any], device: torch.device) -> float:
@@ -44,11 +46,11 @@ def _status_kb(name: str) -> int:
     return int(next(line for line in lines if line.startswith(name)).split()[1])
 
 
-def of_logits(batch: int, rows_at_once: int, device: torch.device) -> Callable[[], Any]:
+def of_logits(batch: int, rows_at_once: int, device: torch.device, dims: int = DIMS) -> Callable[[], Any]:
     """Return the loss of ``batch`` pairs of embeddings, forward and backward."""
     generator = torch.Generator().manual_seed(1)
     query, gallery = (
-        normalize(torch.randn(batch, DIMS, generator=generator), dim=1).to(device).requires_grad_() for _ in range(2)
+        normalize(torch.randn(batch, dims, generator=generator), dim=1).to(device).requires_grad_() for _ in range(2)
     )
     loss = InfoNCE(rows_at_once=rows_at_once).to(device)
     rows, related = torch.arange(batch, device=device), torch.full((batch, 4), -1, device=device)
@@ -78,6 +80,7 @@ def measured(work: Callable[[], Any], device: torch.device, repeats: int) -> dic
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", action="store_true", help="small batches: does it run?")
+    parser.add_argument("--huge", action="store_true", help="also huge batches in pieces")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results", help="folder of the result")
     parser.add_argument("--threads", type=int, default=2, help="of PyTorch")
     parser.add_argument("--repeats", type=int, default=3)
@@ -111,6 +114,11 @@ def main() -> None:
         "dims": DIMS,
         **found,
     }
+    if options.huge:
+        huge = {batch: of_logits(batch, PIECE_ROWS, device, HUGE_DIMS) for batch in HUGE}
+        result["huge"] = {"dims": HUGE_DIMS, **{str(batch): measured(work, device, 1) for batch, work in huge.items()}}
+        for batch in HUGE:
+            print(f"{batch} pairs in pieces of {PIECE_ROWS} rows: {result['huge'][str(batch)]['peak_mb']:.0f} MB")
     print(f"result: {write_result(options.out, 'loss_memory' + '-small' * options.small, result)}")
 
 

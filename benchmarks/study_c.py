@@ -29,11 +29,11 @@ from measuring import write_result
 from scipy.stats import t as student
 
 VIEWS = ("uav", "map", "panorama", "ground")
-EPOCHS = 12
+EPOCHS = 6
 """Passes that the unified model makes over each view. An epoch of one view is one unit of compute."""
 
 UNITS = EPOCHS * len(VIEWS)
-FIRST_PHASE = 8
+FIRST_PHASE = 4
 SMALL_ARMS = ("unified", "specialist_panorama")
 
 Phases = list[dict[str, Any]]

@@ -16,7 +16,7 @@ def base(
     size: str = "small",
     seed: int = 1,
     tower_steps: int = 1200,
-    language_steps: int = 1200,
+    language_steps: int = 1600,
     processes: int = 2,
     overwrite: bool = False,
 ) -> None:

@@ -53,12 +53,12 @@ class BaseConfig:
     size: str = "small"
     max_pixels: int = 16_800
     merges: int = 1600
-    draws: int = 4
+    draws: int = 2
     tower_steps: int = 1200
     tower_per_view: int = 4
     tower_lr: float = 8e-3
     variants: int = 1
-    language_steps: int = 1200
+    language_steps: int = 1600
     batch_size: int = 16
     caption_batch_size: int = 32
     whole: float = 0.6
