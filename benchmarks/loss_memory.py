@@ -46,8 +46,13 @@ def _status_kb(name: str) -> int:
     return int(next(line for line in lines if line.startswith(name)).split()[1])
 
 
-def of_logits(batch: int, rows_at_once: int, device: torch.device, dims: int = DIMS) -> Callable[[], Any]:
+def of_logits(batch: int, rows_at_once: int, device: torch.device) -> Callable[[], Any]:
     """Return the loss of ``batch`` pairs of embeddings, forward and backward."""
+    return of_embeddings(batch, rows_at_once, device, DIMS)
+
+
+def of_embeddings(batch: int, rows_at_once: int, device: torch.device, dims: int) -> Callable[[], Any]:
+    """Return the loss of ``batch`` pairs of embeddings of ``dims`` numbers, forward and backward."""
     generator = torch.Generator().manual_seed(1)
     query, gallery = (
         normalize(torch.randn(batch, dims, generator=generator), dim=1).to(device).requires_grad_() for _ in range(2)
@@ -115,7 +120,7 @@ def main() -> None:
         **found,
     }
     if options.huge:
-        huge = {batch: of_logits(batch, PIECE_ROWS, device, HUGE_DIMS) for batch in HUGE}
+        huge = {batch: of_embeddings(batch, PIECE_ROWS, device, HUGE_DIMS) for batch in HUGE}
         result["huge"] = {"dims": HUGE_DIMS, **{str(batch): measured(work, device, 1) for batch, work in huge.items()}}
         for batch in HUGE:
             print(f"{batch} pairs in pieces of {PIECE_ROWS} rows: {result['huge'][str(batch)]['peak_mb']:.0f} MB")
