@@ -24,7 +24,7 @@ _STEPS = 5
 def orthogonal(matrix_NAB: Tensor) -> Tensor:
     """Return matrices near the orthogonal factors of ``matrix_NAB``, singular values from about 0.7 to 1.2.
 
-    Five steps of the Newton-Schulz iteration of Jordan et al. 2024 (https://kellerjordan.github.io/posts/muon).
+    Five steps of the Newton-Schulz iteration of Jordan et al. 2024, "Muon: an optimizer for hidden layers".
     """
     a, b, c = _COEFFICIENTS
     is_tall = matrix_NAB.shape[1] > matrix_NAB.shape[2]
