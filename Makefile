@@ -13,6 +13,7 @@ DATA ?=
 XCONFIG ?= synthcity
 XOUT ?= runs/x-$(notdir $(basename $(XCONFIG)))
 MATCHER ?= runs/c-synthcity/model
+POUT ?= runs/pipeline-$(notdir $(basename $(XCONFIG)))
 
 export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON := $(PYTHON)
@@ -41,12 +42,13 @@ $(STAMP): uv.lock pyproject.toml $(wildcard packages/*/pyproject.toml) | $(UV)
 train-c: $(STAMP) ## Train GLEAM-C: both phases, evaluation, report (CONFIG=, DATA=, OUT=)
 	@$(BIN)/gleam-c train --config $(CONFIG) --out $(OUT) $(if $(DATA),--catalog $(DATA) --world null)
 
-train-x: $(STAMP) ## Train GLEAM-X: benchmark, base (both kept), LoRA, calibration, evaluation (XCONFIG=, XOUT=, MATCHER=)
+train-x: $(STAMP) ## Train GLEAM-X: benchmark, base (both kept), LoRA, calibration, evaluation, the pipeline (XCONFIG=, XOUT=, MATCHER=, POUT=)
 	@test -f $(MATCHER)/model.safetensors || $(MAKE) --no-print-directory train-c CONFIG=synthcity OUT=$(patsubst %/model,%,$(MATCHER))
 	@$(BIN)/gleam-x benchmark build --negatives-from $(MATCHER) --out data/benchmark
 	@$(BIN)/gleam-x base
 	@$(BIN)/gleam-x train --config $(XCONFIG) --out $(XOUT)
 	@$(BIN)/gleam-x evaluate $(XOUT) --matcher $(MATCHER)
+	@$(BIN)/gleam-x evaluate-pipeline $(XOUT) --matcher $(MATCHER) --out $(POUT) --overwrite
 
 test: $(STAMP) ## The fast tests
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadfile

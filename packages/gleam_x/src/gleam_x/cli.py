@@ -17,10 +17,15 @@ COMMANDS: dict[str, Command] = {
         "two evaluated runs, number by number",
     ),
     "evaluate": ("gleam_x.evaluate_command:evaluate_command", "a trained model on the benchmark, with intervals"),
+    "evaluate-pipeline": (
+        "gleam_x.evaluate_pipeline_command:evaluate_pipeline_command",
+        "both models together on a held-out city; fits the fusion that locate uses",
+    ),
     "judge": (
         "gleam_x.evaluation.judge_command:judge_command",
         "let a model behind an API judge whose reasons are better",
     ),
+    "locate": ("gleam_x.pipeline.command:locate_command", "where photos were taken, verified and explained"),
     "review": ("gleam_x.review.command:review_command", "people look at the benchmark: serve, agreement, apply ..."),
     "train": ("gleam_x.train_command:train_command", "fine-tune a base model with LoRA or QLoRA on the benchmark"),
     "verify": ("gleam_x.verify_command:verify_command", "do two pictures show the same place?"),

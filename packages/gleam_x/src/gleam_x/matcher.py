@@ -1,10 +1,14 @@
-"""The only door to GLEAM-C: what the retriever thinks of pairs. Needs the extra ``gleam-x[match]``."""
+"""The only door to GLEAM-C: what the retriever thinks of pairs, and the tiles that it finds.
+
+Needs the extra ``gleam-x[match]``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +19,9 @@ from gleam_common.catalog import Catalog
 from gleam_common.errors import DataError, ModelError
 from gleam_common.views import View
 
-__all__ = ["Matcher"]
+from gleam_x.pipeline.found import Found, Search, Tile
+
+__all__ = ["Matcher", "TileFinder", "build_tile_gallery", "model_digest", "photo_files"]
 
 
 class Matcher:
@@ -29,8 +35,7 @@ class Matcher:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        if find_spec("gleam_c") is None:
-            raise ModelError("GLEAM-C is not installed", fix='pip install "gleam-x[match]"')
+        _require_gleam_c()
         from gleam_c.model_folder import load_encoder
 
         self._encoder = load_encoder(Path(folder))
@@ -74,3 +79,127 @@ def _only(catalog: Catalog, query_ids: set[str], gallery_ids: set[str]) -> Catal
         gallery_ids = gallery_ids | {tile for tiles in queries[column].to_pylist() for tile in tiles or ()}
     tiles = catalog.gallery.filter(pc.is_in(catalog.gallery["gallery_id"], pa.array(sorted(gallery_ids))))
     return Catalog(gallery=tiles, queries=queries, root=catalog.root)
+
+
+def _require_gleam_c() -> None:
+    if find_spec("gleam_c") is None:
+        raise ModelError("GLEAM-C is not installed", fix='pip install "gleam-x[match]"')
+
+
+class TileFinder:
+    """A gallery of tiles and the GLEAM-C model that made it: photos in, candidates out.
+
+    Args:
+        gallery: folder that ``gleam-c gallery build`` wrote.
+        model: folder of the model that made it; looked for in ``runs`` when None.
+        device: cpu, cuda, cuda:N, or auto (a GPU when there is one).
+
+    Raises:
+        ModelError: GLEAM-C is not installed, or the model is not the gallery's.
+        ArtifactError: not a finished gallery.
+    """
+
+    def __init__(self, gallery: str | Path, model: str | Path | None = None, device: str = "auto") -> None:
+        _require_gleam_c()
+        from gleam_c.evaluate_command import chosen_device
+        from gleam_c.gallery.gallery import Gallery
+        from gleam_c.locate.locator import Locator
+
+        self._gallery = Gallery.open(gallery)
+        self._locator = Locator.open(self._gallery, model, device=chosen_device(device))
+
+    def __len__(self) -> int:
+        return len(self._gallery)
+
+    @property
+    def sha256(self) -> str:
+        """Of the model's weights and configuration."""
+        return self._gallery.description.model["sha256"]
+
+    @property
+    def name(self) -> str:
+        """Of the model's run."""
+        return self._gallery.description.model["name"]
+
+    def find(self, photos: Sequence[Path], search: Search) -> list[Found]:
+        """Return what was found for each photo, in order; a folder is no photo here.
+
+        Raises:
+            GleamError: as :meth:`gleam_c.locate.locator.Locator.locate`.
+        """
+        from gleam_c.locate.locator import Question
+        from gleam_c.locate.photos import view_given
+        from gleam_c.locate.prior import near_given
+
+        question = Question(
+            view=view_given(search.view),
+            area=near_given(search.near, search.radius_m),
+            candidates=search.tiles,
+            min_confidence=0.0,
+        )
+        located = self._locator.locate(photos, question)
+        return [
+            Found(
+                photo=photo,
+                view=str(one.view),
+                view_reason=one.view_reason,
+                tiles=tuple(_tile(candidate) for candidate in one.candidates),
+            )
+            for photo, one in zip(photos, located, strict=True)
+        ]
+
+
+def _tile(candidate: Any) -> Tile:
+    """Return a candidate of GLEAM-C in the words of the pipeline."""
+    centre = candidate.centre
+    return Tile(
+        gallery_id=candidate.gallery_id,
+        similarity=candidate.score,
+        lat=centre.lat,
+        lon=centre.lon,
+        x_m=centre.x_m,
+        y_m=centre.y_m,
+        width_m=candidate.width_m,
+        heading_deg=candidate.heading_deg,
+        corners=candidate.corners,
+        picture=candidate.thumbnail,
+    )
+
+
+def photo_files(photos: Sequence[str | Path]) -> list[Path]:
+    """Return the photos that are meant, a folder standing for its pictures by name; their headers are checked.
+
+    Raises:
+        DataError: no such file; not a picture, or one of too many pixels; a folder without a picture.
+        ConfigError: no photo at all.
+    """
+    _require_gleam_c()
+    from gleam_c.locate.photos import photo_paths
+
+    return photo_paths(photos)
+
+
+def build_tile_gallery(source: Path, model: Path, out: Path, views: Sequence[str]) -> int:
+    """Embed the tiles of a catalog's folder as a gallery, or go on with it, and return how many it holds.
+
+    Raises:
+        GleamError: as :func:`gleam_c.gallery.build.build_gallery`.
+    """
+    _require_gleam_c()
+    from gleam_c.evaluate_command import chosen_device
+    from gleam_c.gallery.build import build_gallery
+
+    built = build_gallery(source, model, out, views=views, device=chosen_device("auto"))
+    return built.gallery.description.tiles
+
+
+def model_digest(model: Path) -> str:
+    """Return the hash of a model's weights and configuration: :attr:`TileFinder.sha256` of its galleries.
+
+    Raises:
+        ModelError: GLEAM-C is not installed, or the folder holds no model.
+    """
+    _require_gleam_c()
+    from gleam_c.gallery.folder import model_sha256
+
+    return model_sha256(model)

@@ -107,21 +107,43 @@ class Trained:
         answers = self._judged(asked, scores_of(self.model, self.collator, asked, batch_size, title))
         if not explain:
             return answers
-        self._use("explain")
-        task = "verdict_first" if self.recipe == "verdict_first" else "explain"
-        begun = [told(_asking(sample, task), answer.verdict) for sample, answer in zip(samples, answers, strict=True)]
+        reasons = self.explanations(samples, [answer.verdict for answer in answers], max_new_tokens, title)
+        return [replace(answer, explanation=reason) for answer, reason in zip(answers, reasons, strict=True)]
+
+    def explanations(
+        self, samples: Sequence[Sample], verdicts: Sequence[str], max_new_tokens: int = 256, title: str = "verdicts"
+    ) -> list[str]:
+        """Return the explanations of verdicts that somebody decided, in order.
+
+        A model that explains first is not told them: it writes what it sees and comes to its own.
+
+        Args:
+            samples: see :meth:`answers`.
+            verdicts: "yes" or "no" of each.
+            max_new_tokens: longest explanation.
+            title: empty for no bar.
+
+        Raises:
+            ModelError: the model was taught no explanations.
+        """
+        if not self.explains:
+            raise ModelError(
+                "a model trained for labels only gives no explanation", fix="train `--recipe verdict_first`"
+            )
+        if self.recipe == "explain_first":
+            begun = [_asking(sample, "explain_first") for sample in samples]
+        else:
+            self._use("explain")
+            task = "verdict_first" if self.recipe == "verdict_first" else "explain"
+            begun = [told(_asking(sample, task), verdict) for sample, verdict in zip(samples, verdicts, strict=True)]
         texts = explain_all(self.model, self.collator, begun, max_new_tokens, title=title and "explanations")
-        return [
-            replace(answer, explanation=explanation_of(sample, text))
-            for answer, sample, text in zip(answers, begun, texts, strict=True)
-        ]
+        return [explanation_of(sample, text) for sample, text in zip(begun, texts, strict=True)]
 
     def _explained_first(
         self, samples: Sequence[Sample], batch_size: int, max_new_tokens: int, title: str
     ) -> list[Answer]:
         asked = [_asking(sample, "explain_first") for sample in samples]
-        texts = explain_all(self.model, self.collator, asked, max_new_tokens, title=title and "explanations")
-        reasons = [explanation_of(sample, text) for sample, text in zip(asked, texts, strict=True)]
+        reasons = self.explanations(samples, [""] * len(samples), max_new_tokens, title)
         begun = [replace(sample, begun=f"{reason}\n") for sample, reason in zip(asked, reasons, strict=True)]
         answers = self._judged(begun, scores_of(self.model, self.collator, begun, batch_size, title))
         return [replace(answer, explanation=reason) for answer, reason in zip(answers, reasons, strict=True)]
