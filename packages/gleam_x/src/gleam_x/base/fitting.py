@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import lightning
@@ -24,7 +25,7 @@ def fit(
 
     Args:
         module: whose weights all learn.
-        batches: makes the batches of a process from its rank; one batch a step.
+        batches: makes the batches of a process from its rank, when it has been started; one batch a step.
         steps: of each process.
         processes: gradients are averaged over them; 1 trains in this process.
         title: of the bar.
@@ -40,7 +41,25 @@ def fit(
         enable_checkpointing=False, enable_model_summary=False, use_distributed_sampler=False,
         enable_progress_bar=False, callbacks=[_Bar(title, steps)],
     )  # fmt: skip
-    trainer.fit(module, DataLoader(batches(process_number()), batch_size=None))
+    trainer.fit(module, DataLoader(_OnceStarted(batches, steps), batch_size=None))
+
+
+class _OnceStarted(Dataset[Any]):
+    """Batches that are prepared when the first one is asked for: then all processes run, and prepare theirs at once."""
+
+    def __init__(self, batches: Callable[[int], Dataset[Any]], steps: int) -> None:
+        self._batches, self._steps = batches, steps
+
+    def __len__(self) -> int:
+        return self._steps
+
+    @override
+    def __getitem__(self, step: int) -> Any:
+        return self._prepared[step]
+
+    @cached_property
+    def _prepared(self) -> Dataset[Any]:
+        return self._batches(process_number())
 
 
 class _Bar(Callback):

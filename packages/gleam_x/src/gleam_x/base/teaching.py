@@ -57,12 +57,11 @@ def teach_language(
 ) -> None:
     """Train the language model on comparisons and, in turn with them, on descriptions of single pictures."""
     by_id = {sight.picture_id: sight for sight in sights}
-    seen = see_pictures(model.model.visual, processor, sights, config.variants, config.seed)
-    # Drawn here and not before the tower, where the other processes would wait to be started.
-    comparisons, marks = draw_comparisons(catalog, config.draws, config.seed), read_landmarks(catalog)
     collator = Collator(processor)
 
     def batches(rank: int) -> Dataset[Any]:
+        seen = see_pictures(model.model.visual, processor, sights, config.variants, config.seed)
+        comparisons, marks = draw_comparisons(catalog, config.draws, config.seed), read_landmarks(catalog)
         draw = {"steps": config.language_steps, "seed": config.seed, "rank": rank}
         compared = ComparisonBatches(
             comparisons, by_id, seen, collator, batch_size=config.batch_size, explained=config.explained, **draw
