@@ -188,3 +188,26 @@ def test_photos_of_a_place_are_chosen_together_and_searched_in_their_own_city(wo
     assert set(areas[0].catalog.column("area", "gallery").tolist()) == {"same"}
     assert {p.place_id for p in areas_of(catalog, "val", 3, seed=1)[0].photos("uav")} != places[0]
     assert len(areas_of(catalog, "test", 0, seed=0)[0].photos("map")) == 6
+
+
+def test_the_judge_looks_at_tiles_in_full_where_their_pictures_are_at_hand(world, matcher_model, tmp_path) -> None:
+    import numpy as np
+    from gleam_common.catalog import Catalog
+    from gleam_common.errors import DataError
+    from gleam_common.images import load_array
+    from gleam_x.matcher import TileFinder
+
+    catalog = Catalog.read(world)
+    area = areas_of(catalog, "test", 1, seed=0)[0]
+    gallery, tiles = area.build(tmp_path, matcher_model)
+    photo = area.photos("map")[0]
+    finder = TileFinder(gallery, matcher_model, tiles=tiles)
+    checked = Locator(finder, StandInJudge()).check([photo.path], Question(view="map", candidates=2))[0]
+    row = catalog.gallery_index[checked.found.tiles[0].gallery_id]
+    assert np.array_equal(checked.pairs[0].tile, load_array(catalog.picture_path("gallery", row)))
+    without = Locator(TileFinder(gallery, matcher_model), StandInJudge())
+    thumbnail = without.check([photo.path], Question(view="map", candidates=2))[0].pairs[0].tile
+    assert not np.array_equal(thumbnail, checked.pairs[0].tile), "a JPEG of it is something else"
+    (tiles / catalog.gallery["path"][row].as_py()).unlink()
+    with pytest.raises(DataError, match="no picture of tile"):
+        TileFinder(gallery, matcher_model, tiles=tiles)

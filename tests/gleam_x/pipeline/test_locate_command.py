@@ -177,6 +177,7 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(
         ((photos[0],), {"--out": tmp_path / "answer.exe"}, "ending of --out: 'answer.exe'"),
         ((photos[0],), {"--view": "satellite"}, "view of the photos: 'satellite'"),
         ((photos[0],), {"--view": "ground"}, "was not built for photos of this view"),
+        ((photos[0],), {"--tiles": tmp_path}, "no picture of tile"),
         ((photos[0],), {"--near": "0,0,10"}, "no tile"),
         ((photos[0],), {"--near": "-33,x"}, "--near: '-33,x'"),
         ((photos[0],), {"--candidates": 0}, "candidates of a photo: 0"),

@@ -154,8 +154,8 @@ class _Evaluation:
 
     def _finder(self, area: Area) -> TileFinder:
         if area.name not in self._finders:
-            folder = area.build(self._out / "galleries", self._matcher)
-            self._finders[area.name] = TileFinder(folder, self._matcher)
+            folder, tiles = area.build(self._out / "galleries", self._matcher)
+            self._finders[area.name] = TileFinder(folder, self._matcher, tiles=tiles)
         return self._finders[area.name]
 
     def _as_a_user(self, plan: Plan) -> dict[str, Answer]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from gleam_common.artifacts import write_atomic
 from gleam_common.catalog import Catalog
 from gleam_common.errors import DataError
 
@@ -59,8 +59,8 @@ class Area:
             if row["view"] == view
         ]
 
-    def build(self, folder: Path, model: Path) -> Path:
-        """Embed the tiles as a gallery in a folder of its own, or find it there, and return where.
+    def build(self, folder: Path, model: Path) -> tuple[Path, Path]:
+        """Embed the tiles as a gallery, or find it there, and return its folder and that of the tiles' pictures.
 
         Raises:
             GleamError: see :func:`gleam_x.matcher.build_tile_gallery`.
@@ -68,12 +68,12 @@ class Area:
         source, gallery = folder / f"{self.name}-tiles", folder / self.name
         for path in self.catalog.column("path", "gallery"):
             if not (source / path).is_file():
-                (source / path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(self.catalog.root / path, source / path)
+                with write_atomic(source / path) as file:  # a kill leaves no half picture
+                    file.write((self.catalog.root / path).read_bytes())
         if not (source / "gallery.parquet").is_file():
             self.catalog.write(source)
         build_tile_gallery(source, model, gallery, self.views)
-        return gallery
+        return gallery, source
 
 
 def areas_of(world: Catalog, split: str, places: int, seed: int) -> list[Area]:

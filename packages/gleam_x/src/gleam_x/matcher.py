@@ -93,13 +93,22 @@ class TileFinder:
         gallery: folder that ``gleam-c gallery build`` wrote.
         model: folder of the model that made it; looked for in ``runs`` when None.
         device: cpu, cuda, cuda:N, or auto (a GPU when there is one).
+        tiles: folder of the pictures or the catalog that the gallery was built from, so that candidates come with their
+            files; without it they have the gallery's thumbnails alone.
 
     Raises:
         ModelError: GLEAM-C is not installed, or the model is not the gallery's.
         ArtifactError: not a finished gallery.
+        DataError: ``tiles`` is not the folder of its pictures.
     """
 
-    def __init__(self, gallery: str | Path, model: str | Path | None = None, device: str = "auto") -> None:
+    def __init__(
+        self,
+        gallery: str | Path,
+        model: str | Path | None = None,
+        device: str = "auto",
+        tiles: str | Path | None = None,
+    ) -> None:
         _require_gleam_c()
         from gleam_c.evaluate_command import chosen_device
         from gleam_c.gallery.gallery import Gallery
@@ -107,6 +116,7 @@ class TileFinder:
 
         self._gallery = Gallery.open(gallery)
         self._locator = Locator.open(self._gallery, model, device=chosen_device(device))
+        self._sources = {} if tiles is None else _sources(self._gallery, Path(tiles))
 
     def __len__(self) -> int:
         return len(self._gallery)
@@ -143,13 +153,32 @@ class TileFinder:
                 photo=photo,
                 view=str(one.view),
                 view_reason=one.view_reason,
-                tiles=tuple(_tile(candidate) for candidate in one.candidates),
+                tiles=tuple(_tile(found, self._sources.get(found.gallery_id)) for found in one.candidates),
             )
             for photo, one in zip(photos, located, strict=True)
         ]
 
 
-def _tile(candidate: Any) -> Tile:
+def _sources(gallery: Any, folder: Path) -> dict[str, Path]:
+    """Return the file of each tile of a gallery that was built from north-up pictures in ``folder``.
+
+    Raises:
+        DataError: a tile was cut from a map or turned, or its file is not there.
+    """
+    found = {}
+    for segment in gallery.folder.segments:
+        for tile in segment.read_tiles().to_pylist():
+            file = Path(tile["source_file"])
+            is_whole = not tile["window"] and not tile["rotation_deg"]
+            is_inside = not file.is_absolute() and ".." not in file.parts
+            if not (is_whole and is_inside and (folder / file).is_file()):
+                fix = "give the folder that `gleam-c gallery build` was given, or leave --tiles out"
+                raise DataError(f"no picture of tile {tile['gallery_id']} in {folder}", value=str(file), fix=fix)
+            found[tile["gallery_id"]] = folder / file
+    return found
+
+
+def _tile(candidate: Any, source: Path | None) -> Tile:
     """Return a candidate of GLEAM-C in the words of the pipeline."""
     centre = candidate.centre
     return Tile(
@@ -163,6 +192,7 @@ def _tile(candidate: Any) -> Tile:
         heading_deg=candidate.heading_deg,
         corners=candidate.corners,
         picture=candidate.thumbnail,
+        source=source,
     )
 
 

@@ -29,6 +29,7 @@ def locate(
     explain: bool = True,
     matcher: Path | None = None,
     base: str = "",
+    tiles: Path | None = None,
     out: Path | None = None,
 ) -> None:
     """Find where photos were taken, verify it, and say why, or leave the answer open.
@@ -49,6 +50,8 @@ def locate(
         explain: also give the reason; `--explain false` takes a fraction of the time.
         matcher: folder of the model that the gallery was built with; by default runs/NAME/model.
         base: folder or hub id of the run's base; empty for the one that the run names.
+        tiles: folder of the pictures or the catalog that the gallery was built from: GLEAM-X then looks at them in
+            full, not at the gallery's thumbnails.
         out: file to write: .html, .json or .geojson; a table on the terminal without it.
     """
     from gleam_x.pipeline.write import check_suffix, write_answers
@@ -72,7 +75,7 @@ def locate(
     from gleam_x.pipeline.table import terminal_table
 
     paths = photo_files(photos)
-    locator = Locator.open(gallery, model, matcher, base)
+    locator = Locator.open(gallery, model, matcher, base, tiles)
     answers = list(progress(locator.stream(paths, question), total=len(paths), desc="photos", unit="photo", delay=1))
     if out is None:
         print(terminal_table(answers))

@@ -30,7 +30,8 @@ class Tile:
         width_m: on the ground; None where the gallery does not know.
         heading_deg: that points up in the tile as it fits best; None where tiles are not turned.
         corners: latitude and longitude of the NW, NE, SE and SW corners; empty where they are not known.
-        picture: the tile, north up, as JPEG.
+        picture: the tile, north up, as a small JPEG.
+        source: the file that it was made from, in full; None where that is not at hand.
     """
 
     gallery_id: str
@@ -43,6 +44,7 @@ class Tile:
     heading_deg: float | None = None
     corners: tuple[tuple[float, float], ...] = ()
     picture: bytes = field(default=b"", repr=False)
+    source: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

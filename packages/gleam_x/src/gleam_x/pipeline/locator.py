@@ -113,7 +113,14 @@ class Locator:
             raise ConfigError("a plan of other models", fix="fit it with these: `gleam-x evaluate-pipeline`")
 
     @classmethod
-    def open(cls, gallery: Path | str, model: Path | str, matcher: Path | str | None = None, base: str = "") -> Locator:
+    def open(
+        cls,
+        gallery: Path | str,
+        model: Path | str,
+        matcher: Path | str | None = None,
+        base: str = "",
+        tiles: Path | str | None = None,
+    ) -> Locator:
         """Open a gallery, the model that made it, a run of ``gleam-x train``, and the plan in that run.
 
         Args:
@@ -121,6 +128,7 @@ class Locator:
             model: folder of the run.
             matcher: the gallery's model; looked for in ``runs`` when None.
             base: folder or hub id of the run's base; empty for the one that the run names.
+            tiles: folder of the pictures that the gallery was built from; see :class:`gleam_x.matcher.TileFinder`.
 
         Raises:
             ModelError: a model is missing, or did not make the gallery.
@@ -128,7 +136,7 @@ class Locator:
         """
         from gleam_x.matcher import TileFinder
 
-        finder = TileFinder(gallery, matcher)
+        finder = TileFinder(gallery, matcher, tiles=tiles)
         judge = TrainedJudge.open(Path(model), base)
         return cls(finder, judge, Plan.of_run(Path(model), finder.sha256, judge.sha256))
 
@@ -177,7 +185,10 @@ class Locator:
         pairs = []
         for tile in found.tiles:
             where = f"tile {tile.gallery_id}"
-            seen = self.judge.see(Image.fromarray(decode_array(tile.picture, where)), where)
+            full = (
+                Image.fromarray(decode_array(tile.picture, where)) if tile.source is None else open_image(tile.source)
+            )
+            seen = self.judge.see(full, where)
             pairs.append(Pair(name=f"{found.photo.name} and {where}", view=found.view, photo=photo, tile=seen))
         return tuple(pairs)
 
