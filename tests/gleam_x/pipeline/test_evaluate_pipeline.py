@@ -13,7 +13,7 @@ from gleam_x.cli import COMMANDS
 from gleam_x.evaluate_pipeline_report import write_pipeline_report
 from gleam_x.evaluate_pipeline_results import results_of
 from gleam_x.evaluate_pipeline_rows import Row, fit_plan
-from gleam_x.evaluate_pipeline_world import areas_of
+from gleam_x.evaluate_pipeline_world import area_of
 from gleam_x.pipeline.locator import Locator, Question
 from gleam_x.pipeline.plan import PLAN_FILE, Plan
 from stand_in_pipeline import StandInFinder, StandInJudge, write_photos
@@ -86,11 +86,10 @@ def test_the_plan_is_fitted_on_the_rows_it_is_given_and_decides_each_view_apart(
 
 def test_the_report_holds_its_curve_and_loads_nothing(answers, tmp_path) -> None:
     plan = Plan(finder_sha256="", judge_sha256="", views={})
-    results = results_of(ROWS, ROWS, plan, answers, seed=0) | {"gallery_size": {"<b>city": 9}}
+    results = results_of(ROWS, ROWS, plan, answers, seed=0) | {"gallery_size": 9}
     write_pipeline_report(tmp_path / "report.html", results)
     page = (tmp_path / "report.html").read_text("utf-8")
     assert page.count("<polyline") == 2
-    assert "&lt;b&gt;city" in page
     assert "right for 60\u00a0% of the photos, and for 75\u00a0%" in page
     assert "http" not in page.replace("http-equiv", "")
 
@@ -114,11 +113,11 @@ def test_it_writes_what_it_promises_and_goes_on_where_it_was(
     first = module._Evaluation._score
     done = []
 
-    def killed(self, split, area, view):
+    def killed(self, split, view):
         if len(done) == 3:
             raise KeyboardInterrupt
         done.append((split, view))
-        return first(self, split, area, view)
+        return first(self, split, view)
 
     monkeypatch.setattr(module._Evaluation, "_score", killed)
     try:
@@ -126,9 +125,9 @@ def test_it_writes_what_it_promises_and_goes_on_where_it_was(
         assert not (pipeline_run / PLAN_FILE).exists()
         again = []
 
-        def counted(self, split, area, view):
+        def counted(self, split, view):
             again.append((split, view))
-            return first(self, split, area, view)
+            return first(self, split, view)
 
         monkeypatch.setattr(module._Evaluation, "_score", counted)
         assert evaluate(world, pipeline_run, matcher_model, out) == 0
@@ -176,18 +175,25 @@ def test_bad_words_are_refused_and_nothing_is_written(
     assert not (tmp_path / "out").exists()
 
 
-def test_photos_of_a_place_are_chosen_together_and_searched_in_their_own_city(world) -> None:
+def test_photos_of_a_place_are_drawn_together_and_their_own_tiles_are_searched_first(world) -> None:
     from gleam_common.catalog import Catalog
 
     catalog = Catalog.read(world)
-    areas = areas_of(catalog, "val", 3, seed=0)
-    assert [area.name for area in areas] == ["same"]
-    places = [{photo.place_id for photo in areas[0].photos(view)} for view in areas[0].views]
+    whole = area_of(catalog, "val", 3, 0, seed=0)
+    places = [{photo.place_id for photo in whole.photos(view)} for view in whole.views]
     assert len(places) == 4
     assert all(chosen == places[0] and len(chosen) == 3 for chosen in places)
-    assert set(areas[0].catalog.column("area", "gallery").tolist()) == {"same"}
-    assert {p.place_id for p in areas_of(catalog, "val", 3, seed=1)[0].photos("uav")} != places[0]
-    assert len(areas_of(catalog, "test", 0, seed=0)[0].photos("map")) == 6
+    assert len(whole.catalog.gallery) == 10, "all tiles of the area, those of other splits too"
+    few = area_of(catalog, "val", 3, 1, seed=0)
+    needed = {
+        tile for query in few.catalog.queries.to_pylist() for tile in query["positives"] + query["semi_positives"]
+    }
+    assert set(few.catalog.gallery_ids) == needed
+    more = area_of(catalog, "val", 3, len(needed) + 1, seed=0)
+    assert needed < set(more.catalog.gallery_ids)
+    assert len(more.catalog.gallery) == len(needed) + 1
+    assert {photo.place_id for photo in area_of(catalog, "val", 3, 0, seed=1).photos("uav")} != places[0]
+    assert len(area_of(catalog, "test", 0, 0, seed=0).photos("map")) == 6
 
 
 def test_the_judge_looks_at_tiles_in_full_where_their_pictures_are_at_hand(world, matcher_model, tmp_path) -> None:
@@ -198,7 +204,7 @@ def test_the_judge_looks_at_tiles_in_full_where_their_pictures_are_at_hand(world
     from gleam_x.matcher import TileFinder
 
     catalog = Catalog.read(world)
-    area = areas_of(catalog, "test", 1, seed=0)[0]
+    area = area_of(catalog, "test", 1, 0, seed=0)
     gallery, tiles = area.build(tmp_path, matcher_model)
     photo = area.photos("map")[0]
     finder = TileFinder(gallery, matcher_model, tiles=tiles)

@@ -88,6 +88,7 @@ def test_the_page_escapes_what_comes_from_outside(say, reasons, photos, common, 
     assert "<img src=x" not in page
     assert "&lt;img src=x onerror=alert(1)&gt;.png" in page
     assert "&lt;script&gt;alert(2)&lt;/script&gt;" in page
+    assert "grey church × 2 (photo: left; tile: south-west)" in page
     assert not re.search(r'(?:src|href)="(?!data:)', page), "the page loads nothing"
     assert page.count("<article") == 3
     assert page.index("b.png") < page.index("&lt;img src=x") < page.index("a.png")
@@ -119,7 +120,7 @@ def test_chinese_is_asked_and_answered_in_chinese(say, photos, common, tmp_path,
 
     def explain(model, collator, samples, *_, **__):
         seen.extend(sample.prompt.language for sample in samples)
-        return ["。两张图都有一座红色屋顶的教堂。"] * len(samples)
+        return ["。航拍照片里，左下部有两栋橙色房顶的建筑。在卫星影像里可以看到东北部的一个广场。"] * len(samples)
 
     monkeypatch.setattr(trained_module, "explain_all", explain)
     out = tmp_path / "answer.html"
@@ -127,7 +128,9 @@ def test_chinese_is_asked_and_answered_in_chinese(say, photos, common, tmp_path,
     assert seen == ["zh"]
     page = out.read_text("utf-8")
     assert '<html lang="zh-Hans">' in page
-    assert "两张图都有一座红色屋顶的教堂" in page
+    assert "左下部有两栋橙色房顶的建筑" in page
+    assert "橙色建筑 × 2 (照片: 左下方)" in page
+    assert "广场 (影像: 东北部)" in page
 
 
 def test_the_plan_in_the_run_is_used_and_refused_for_another_retriever(

@@ -17,7 +17,7 @@ from gleam_common.progress import progress
 from gleam_x.evaluate_pipeline_report import write_pipeline_report
 from gleam_x.evaluate_pipeline_results import results_of
 from gleam_x.evaluate_pipeline_rows import Row, fit_plan, read_rows, write_rows
-from gleam_x.evaluate_pipeline_world import Area, areas_of
+from gleam_x.evaluate_pipeline_world import area_of
 from gleam_x.matcher import TileFinder, model_digest
 from gleam_x.pipeline.answer import Answer
 from gleam_x.pipeline.judge import TrainedJudge
@@ -39,6 +39,8 @@ class Settings:
 
     Attributes:
         queries: places of each split whose photos are located, every view of them; 0 for all.
+        val_tiles: tiles that the photos of validation places are looked for among; 0 for all of their cities. Those of
+            test places are looked for among all.
         top_k: candidates that are verified.
         timed: photos that go through the whole pipeline as a user's would, with reasons, to time it.
         language: of questions and reasons.
@@ -46,6 +48,7 @@ class Settings:
     """
 
     queries: int = 100
+    val_tiles: int = 250
     top_k: int = 5
     timed: int = 16
     language: str = "en"
@@ -57,8 +60,9 @@ class Settings:
         Raises:
             ConfigError: a number out of range, or an unknown language.
         """
-        for name, value, least in (("queries", self.queries, 0), ("timed", self.timed, 1), ("seed", self.seed, 0)):
-            if value < least:
+        least_of = {"queries": 0, "val_tiles": 0, "timed": 1, "seed": 0}
+        for name, least in least_of.items():
+            if (value := getattr(self, name)) < least:
                 raise ConfigError(f"{name} of the evaluation", value=value, allowed=f"{least} or more")
         if self.top_k < 2:
             raise ConfigError("candidates to verify", value=self.top_k, allowed="2 or more: one has no order")
@@ -109,7 +113,8 @@ class _Evaluation:
 
     def __init__(self, world: Catalog, judge: TrainedJudge, matcher: Path, out: Path, settings: Settings) -> None:
         self._judge, self._matcher, self._out, self._settings = judge, matcher, out, settings
-        self._areas = {split: areas_of(world, split, settings.queries, settings.seed) for split in SPLITS}
+        tiles = {"val": settings.val_tiles, "test": 0}
+        self._areas = {split: area_of(world, split, settings.queries, tiles[split], settings.seed) for split in SPLITS}
         self._finders: dict[str, TileFinder] = {}
 
     def plan(self) -> Plan:
@@ -122,29 +127,29 @@ class _Evaluation:
         answers = self._as_a_user(plan)
         for name in (_ANSWERS, _EXAMPLES):
             write_answers(self._out / name, list(answers.values()))
-        sizes = {area.name: len(area.catalog.gallery) for area in self._areas["test"]}
+        sizes = {split: len(area.catalog.gallery) for split, area in self._areas.items()}
         results = results_of(rows, self.rows("val"), plan, answers, self._settings.seed)
-        return results | {"gallery_size": sizes, "settings": asdict(self._settings)}
+        about = {"gallery_size": sizes["test"], "val_gallery_size": sizes["val"], "settings": asdict(self._settings)}
+        return results | about
 
     def rows(self, split: str) -> list[Row]:
         """Return what both models say of the photos of a split, from the disk where it is there."""
         found: list[Row] = []
-        for area in self._areas[split]:
-            for view in area.views:
-                path = self._out / "scores" / f"{split}-{area.name}-{view}.parquet"
-                if not path.is_file():
-                    write_rows(path, self._score(split, area, view))
-                found += read_rows(path)
+        for view in self._areas[split].views:
+            path = self._out / "scores" / f"{split}-{view}.parquet"
+            if not path.is_file():
+                write_rows(path, self._score(split, view))
+            found += read_rows(path)
         return found
 
-    def _score(self, split: str, area: Area, view: str) -> list[Row]:
-        photos, settings = area.photos(view), self._settings
+    def _score(self, split: str, view: str) -> list[Row]:
+        photos, settings = self._areas[split].photos(view), self._settings
         question = Question(
             language=settings.language, view=view, candidates=settings.top_k, explain=False, batch=_BATCH
         )
-        locator = Locator(self._finder(area), self._judge)
+        locator = Locator(self._finder(split), self._judge)
         rows: list[Row] = []
-        with progress(total=len(photos), desc=f"{split} {area.name} {view}", unit="photo") as bar:
+        with progress(total=len(photos), desc=f"{split} {view}", unit="photo") as bar:
             for start in range(0, len(photos), _BATCH):
                 part = photos[start : start + _BATCH]
                 checked = locator.check([photo.path for photo in part], question)
@@ -152,17 +157,17 @@ class _Evaluation:
                 bar.update(len(part))
         return rows
 
-    def _finder(self, area: Area) -> TileFinder:
-        if area.name not in self._finders:
-            folder, tiles = area.build(self._out / "galleries", self._matcher)
-            self._finders[area.name] = TileFinder(folder, self._matcher, tiles=tiles)
-        return self._finders[area.name]
+    def _finder(self, split: str) -> TileFinder:
+        if split not in self._finders:
+            folder, tiles = self._areas[split].build(self._out / "galleries", self._matcher)
+            self._finders[split] = TileFinder(folder, self._matcher, tiles=tiles)
+        return self._finders[split]
 
     def _as_a_user(self, plan: Plan) -> dict[str, Answer]:
         """Return the answers to some photos of every view by query_id, one after the other, with reasons."""
         settings, answers = self._settings, {}
-        area = self._areas["test"][0]
-        locator = Locator(self._finder(area), self._judge, plan)
+        area = self._areas["test"]
+        locator = Locator(self._finder("test"), self._judge, plan)
         each = max(1, settings.timed // len(area.views))
         for view in area.views:
             question = Question(language=settings.language, view=view, candidates=settings.top_k, batch=1)

@@ -17,6 +17,7 @@ def evaluate_pipeline(
     catalog: Path = Path("data/synthcity"),
     out: Path = Path("runs/pipeline-synthcity"),
     queries: int = 100,
+    val_tiles: int = 250,
     top_k: int = 5,
     timed: int = 16,
     lang: str = "en",
@@ -34,6 +35,8 @@ def evaluate_pipeline(
         catalog: a world with photos whose places are known, in the splits val and test.
         out: folder of the evaluation.
         queries: places of each split, every view of them; 0 for all.
+        val_tiles: tiles that photos of validation places are looked for among, their own and those that overlap them
+            first; 0 for all of their cities. The held-out city is searched whole.
         top_k: candidates that are verified, each in two orders.
         timed: photos that also go through the whole pipeline one by one, with reasons, to time it.
         lang: of questions and reasons, en or zh.
@@ -43,7 +46,7 @@ def evaluate_pipeline(
     from gleam_x.evaluate_pipeline import Settings
     from gleam_x.evaluate_pipeline import evaluate_pipeline as run_evaluation
 
-    settings = Settings(queries=queries, top_k=top_k, timed=timed, language=lang, seed=seed)
+    settings = Settings(queries=queries, val_tiles=val_tiles, top_k=top_k, timed=timed, language=lang, seed=seed)
     results = run_evaluation(run, matcher, catalog, out, settings, overwrite)
     print(_table(results))
     print(f"fusion: {run / 'pipeline.json'}\nreport: {out / 'report.html'}")

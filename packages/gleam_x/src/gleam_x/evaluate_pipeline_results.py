@@ -60,7 +60,7 @@ def results_of(
     sure_c_N = np.array([_sure(row, alone[row.view]) for row in rows])
     return {
         "schema": 1,
-        "protocol": "all tiles of the photo's city; an overlapping neighbour of the right tile is an error",
+        "protocol": "all tiles of the held-out areas; an overlapping neighbour of the right tile is an error",
         "queries": len(rows),
         "places": draws.places,
         "methods": METHODS,

@@ -1,4 +1,4 @@
-"""Which photos of a world are located, and the tiles that they are looked for among: those of their own city."""
+"""Which photos of a world are located, and the tiles that they are looked for among."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import numpy as np
 import pyarrow as pa
 from gleam_common.artifacts import write_atomic
 from gleam_common.catalog import Catalog
-from gleam_common.errors import DataError
 
 from gleam_x.matcher import build_tile_gallery
 
-__all__ = ["Area", "KnownPhoto", "areas_of"]
+__all__ = ["Area", "KnownPhoto", "area_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,11 +28,11 @@ class KnownPhoto:
 
 @dataclass(frozen=True, kw_only=True)
 class Area:
-    """Photos and the tiles of one city.
+    """Photos, and the tiles that they are looked for among.
 
     Attributes:
-        name: of the city, or of the catalog's area where there are no cities.
-        catalog: all its tiles, and the queries that were chosen.
+        name: of the split.
+        catalog: its tiles, and the queries that were chosen.
     """
 
     name: str
@@ -76,29 +75,29 @@ class Area:
         return gallery, source
 
 
-def areas_of(world: Catalog, split: str, places: int, seed: int) -> list[Area]:
-    """Return the cities that queries of a split lie in, with so many of its places drawn at random (0: all).
+def area_of(world: Catalog, split: str, places: int, tiles: int, seed: int) -> Area:
+    """Return places of a split drawn at random, with all their photos, and the tiles to look for them among.
+
+    Args:
+        world: with the split.
+        split: of the queries.
+        places: how many are drawn; 0 for all.
+        tiles: at most so many of the areas that the split lies in: the places' own, those that overlap them, then
+            others at random; 0 for all.
+        seed: of what is drawn.
 
     Raises:
         DataError: no such split.
     """
-    chosen = world.select(split=split, gallery="area")
-    names = np.unique(chosen.column("place_id").astype(str))
-    drawn = names if not places else np.random.default_rng([seed, 0x91ACE]).permutation(names)[:places]
-    of_query, of_tile = _cities(chosen, "queries"), _cities(chosen, "gallery")
-    is_drawn = np.isin(chosen.column("place_id").astype(str), drawn)
-    areas = []
-    for name in dict.fromkeys(of_query[is_drawn].tolist()):
-        queries = chosen.queries.filter(pa.array(is_drawn & (of_query == name)))
-        tiles = chosen.gallery.filter(pa.array(of_tile == name))
-        areas.append(Area(name=name, catalog=Catalog(gallery=tiles, queries=queries, root=chosen.root)))
-    if not areas:
-        raise DataError("no place of the split", value=split, fix="choose more places")
-    return areas
-
-
-def _cities(catalog: Catalog, which: str) -> np.ndarray:
-    """Return the city of each row, or its area in a world without cities."""
-    table = catalog.queries if which == "queries" else catalog.gallery
-    column = "city" if "city" in table.column_names else "area"
-    return np.array([str(value or "all") for value in table[column].to_pylist()])
+    whole = world.select(split=split, gallery="area")
+    rng = np.random.default_rng([seed, 0x91ACE])
+    place_of_query = whole.column("place_id").astype(str)
+    names = rng.permutation(np.unique(place_of_query))
+    queries = whole.queries.filter(pa.array(np.isin(place_of_query, names[: places or None])))
+    chosen = Catalog(gallery=whole.gallery, queries=queries, root=whole.root)
+    if not tiles or len(whole.gallery) <= tiles:
+        return Area(name=split, catalog=chosen)
+    needed = np.union1d(chosen.query_positives().rows, chosen.query_semi_positives().rows)
+    others = rng.permutation(np.setdiff1d(np.arange(len(whole.gallery)), needed))
+    rows = np.sort(np.concatenate([needed, others[: max(0, tiles - len(needed))]]))
+    return Area(name=split, catalog=Catalog(gallery=whole.gallery.take(rows), queries=queries, root=whole.root))

@@ -13,6 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from gleam_x.benchmark.schema import Claim
+from gleam_x.benchmark.wording import lexicon
 from gleam_x.pipeline.answer import Answer, Candidate
 from gleam_x.pipeline.page_words import WORDS
 from gleam_x.pipeline.regions import Box, region_of
@@ -76,7 +77,7 @@ def _shown(number: int, answer: Answer, words: Mapping[str, Any]) -> dict[str, A
         "abstained": bool(answer.abstained),
         "explanation": answer.explanation,
         "lang": "zh-Hans" if answer.language == "zh" else "en",
-        "claims": [_chip(claim, words) for claim in answer.claims],
+        "claims": [_chip(claim, answer.language) for claim in answer.claims],
         "photo_marks": _marks([region_of(claim.query_where, answer.view) for claim in answer.claims]),
         "tile_marks": _marks([region_of(claim.satellite_where, "satellite") for claim in answer.claims]),
         "candidates": [_row(candidate, highest) for candidate in answer.candidates],
@@ -107,16 +108,28 @@ def _uri(jpeg: bytes) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 
-def _chip(claim: Claim, words: Mapping[str, Any]) -> str:
-    """Return a claim in few words: kind, colour, number, and where it is in either picture."""
-    kind = claim.what.replace("_", " ")
-    thing = " ".join(filter(None, (str(claim.count) if claim.count else "", claim.colour, kind)))
+def _chip(claim: Claim, language: str) -> str:
+    """Return a claim in few words: colour, kind, number, and where it is in either picture."""
+    words = WORDS[language]
+    known = lexicon(language) if language == "zh" else {}
+    colour, kind = claim.colour, claim.what.replace("_", " ")
+    if known:
+        colour, kind = known["colours"].get(colour, ""), known["things"][claim.what]["bare"]
+    thing = ("" if known else " ").join(filter(None, (colour, kind))) + (f" × {claim.count}" if claim.count else "")
     where = [
-        f"{words[picture]}: {place}"
+        f"{words[picture]}: {_where(place, known)}"
         for picture, place in (("photo", claim.query_where), ("tile", claim.satellite_where))
         if place
     ]
     return f"{thing} ({'; '.join(where)})" if where else thing
+
+
+def _where(place: str, known: Mapping[str, Any]) -> str:
+    """Return a place in the page's language; ``known`` is empty for English."""
+    if not known:
+        return place
+    said: str = known["fields" if place in known["fields"] else "sides"][place][0]
+    return said
 
 
 def _marks(boxes: Sequence[Box | None]) -> list[_Mark]:
