@@ -10,6 +10,7 @@ import pytest
 from gleam_common.errors import ArtifactError, DataError
 from gleam_x.calibration import Fusion
 from gleam_x.evaluate_pipeline_results import wins_order
+from gleam_x.pipeline import fusing
 from gleam_x.pipeline.fusing import Scores, ViewPlan, fit_fusion_of_first, fit_view
 from gleam_x.pipeline.plan import Plan
 
@@ -74,7 +75,21 @@ def test_without_enough_photos_nothing_is_decided() -> None:
 def test_folds_do_not_share_a_place() -> None:
     scores = drawn(0, "perfect")
     one_place = Scores(**{**vars(scores), "places": ["here"] * QUERIES})
-    assert not fit_view(one_place).reranks, "no place is left to test the gain on"
+    assert fit_view(one_place).gain == 0.0, "no place is left to test the gain on"
+    assert fit_view(scores).gain > 0.3
+
+
+def test_the_order_stays_where_recall_falls_on_other_places_though_the_likelihood_rises(monkeypatch) -> None:
+    scores = drawn(0, "perfect")
+    fallen = {2: 0.01, 3: 0.0, 5: -0.01}
+    monkeypatch.setattr(fusing, "_gain_on_others", lambda _, depth: fallen[depth])
+    plan = fit_view(scores)
+    assert (plan.top_k, plan.gain, plan.reranks) == (3, 0.0, True), "the deepest that does not lose"
+    monkeypatch.setattr(fusing, "_gain_on_others", lambda *_: -0.01)
+    plan = fit_view(scores)
+    assert (plan.reranks, plan.weight) == (False, 0.0)
+    assert plan.fusion.weight_x > 0, "the probability still counts the verdict"
+    assert plan.order(scores.similarity_QK[0], scores.log_odds_QK[0]).tolist() == list(range(TILES))
 
 
 PLAN = ViewPlan(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -12,10 +13,12 @@ from gleam_common.report.page import TITLES
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from gleam_x.pipeline.fusing import EVIDENCE
+
 __all__ = ["risk_coverage_svg", "write_pipeline_report"]
 
 _WIDTH, _HEIGHT = 560.0, 300.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48.0, 14.0, 12.0, 40.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48.0, 22.0, 12.0, 40.0
 
 
 def write_pipeline_report(path: Path, results: Mapping[str, Any]) -> None:
@@ -31,6 +34,7 @@ def write_pipeline_report(path: Path, results: Mapping[str, Any]) -> None:
         css=Markup("".join(css)),
         r=results,
         titles=TITLES,
+        evidence=EVIDENCE,
         headline=_headline(results),
         groups=[*results["views"].items(), ("mean", results["mean"])],
         risk=Markup(risk_coverage_svg(results["risk_coverage"], results["c_alone"]["risk_coverage"])),
@@ -67,13 +71,13 @@ def risk_coverage_svg(both: Sequence[Sequence[float]], alone: Sequence[Sequence[
         both: (coverage, risk) of the pipeline.
         alone: of GLEAM-C's order and similarity.
     """
-    highest = max(0.1, *(risk for _, risk in (*both, *alone)))
+    highest = math.ceil(max(0.1, *(risk for _, risk in (*both, *alone))) * 20) / 20
     marks = []
     for step in range(5):
         share = step / 4
         x, y = _x(share), _y(share * highest, highest)
         marks.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>')
-        marks.append(f'<text class="tick end" x="{_LEFT - 6}" y="{y + 4}">{100 * share * highest:.0f} %</text>')
+        marks.append(f'<text class="tick end" x="{_LEFT - 6}" y="{y + 4}">{100 * share * highest:g} %</text>')
         marks.append(f'<text class="tick mid" x="{x}" y="{_HEIGHT - _BOTTOM + 16}">{100 * share:.0f} %</text>')
     for curve, style in ((alone, "curve-alone"), (both, "curve-main")):
         points = " ".join(f"{_x(coverage)},{_y(risk, highest)}" for coverage, risk in curve)
