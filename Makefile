@@ -13,12 +13,13 @@ DATA ?=
 XCONFIG ?= synthcity
 XOUT ?= runs/x-$(notdir $(basename $(XCONFIG)))
 MATCHER ?= runs/c-synthcity/model
+PORT ?= 7860
 POUT ?= runs/pipeline-$(notdir $(basename $(XCONFIG)))
 
 export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON := $(PYTHON)
 
-.PHONY: help setup train-c train-x test soak small-soak lint format check test-install wheels clean bench docs
+.PHONY: help setup train-c train-x test soak small-soak lint format check test-install wheels clean bench docs demo
 
 help: ## This list
 	@echo "GLEAM: match and explain pictures of one place from different views"
@@ -49,6 +50,10 @@ train-x: $(STAMP) ## Train GLEAM-X: benchmark, base (both kept), LoRA, calibrati
 	@$(BIN)/gleam-x train --config $(XCONFIG) --out $(XOUT)
 	@$(BIN)/gleam-x evaluate $(XOUT) --matcher $(MATCHER)
 	@$(BIN)/gleam-x evaluate-pipeline $(XOUT) --matcher $(MATCHER) --out $(POUT) --overwrite
+
+demo: $(STAMP) ## The page on 127.0.0.1: drop a photo, see where it was taken and why (PORT=); trains what is missing
+	@test -f $(XOUT)/pipeline.json || $(MAKE) --no-print-directory train-x
+	@$(BIN)/gleam-x demo $(XOUT) --matcher $(MATCHER) --port $(PORT)
 
 test: $(STAMP) ## The fast tests
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadfile

@@ -16,6 +16,7 @@ COMMANDS: dict[str, Command] = {
         "gleam_x.evaluation.compare_command:compare_command",
         "two evaluated runs, number by number",
     ),
+    "demo": ("gleam_x.demo.command:demo_command", "a page: drop a photo, see where it was taken and why"),
     "evaluate": ("gleam_x.evaluate_command:evaluate_command", "a trained model on the benchmark, with intervals"),
     "evaluate-pipeline": (
         "gleam_x.evaluate_pipeline_command:evaluate_pipeline_command",
