@@ -184,14 +184,14 @@ def test_photos_of_a_place_are_drawn_together_and_their_own_tiles_are_searched_f
     assert len(places) == 4
     assert all(chosen == places[0] and len(chosen) == 3 for chosen in places)
     assert len(whole.catalog.gallery) == 10, "all tiles of the area, those of other splits too"
-    few = area_of(catalog, "val", 3, 1, seed=0)
-    needed = {
-        tile for query in few.catalog.queries.to_pylist() for tile in query["positives"] + query["semi_positives"]
-    }
-    assert set(few.catalog.gallery_ids) == needed
-    more = area_of(catalog, "val", 3, len(needed) + 1, seed=0)
-    assert needed < set(more.catalog.gallery_ids)
-    assert len(more.catalog.gallery) == len(needed) + 1
+    own = {tile for photo in whole.photos("uav") for tile in photo.positives}
+    val = set(catalog.select(split="val", gallery="positives").column("place_id").tolist())
+    assert set(area_of(catalog, "val", 3, 1, seed=0).catalog.gallery_ids) == own
+    of_split = set(area_of(catalog, "val", 3, 6, seed=0).catalog.gallery_ids)
+    assert own < of_split == val, "tiles of validation places come before those that were learnt from"
+    more = area_of(catalog, "val", 3, 7, seed=0).catalog
+    assert set(more.gallery_ids) > of_split
+    assert all(set(query["semi_positives"]) <= set(more.gallery_ids) for query in more.queries.to_pylist())
     assert {photo.place_id for photo in area_of(catalog, "val", 3, 0, seed=1).photos("uav")} != places[0]
     assert len(area_of(catalog, "test", 0, 0, seed=0).photos("map")) == 6
 

@@ -35,8 +35,8 @@ def evaluate_pipeline(
         catalog: a world with photos whose places are known, in the splits val and test.
         out: folder of the evaluation.
         queries: places of each split, every view of them; 0 for all.
-        val_tiles: tiles that photos of validation places are looked for among, their own and those that overlap them
-            first; 0 for all of their cities. The held-out city is searched whole.
+        val_tiles: tiles that photos of validation places are looked for among, those of validation places first; 0 for
+            all of their cities. The held-out city is searched whole.
         top_k: candidates that are verified, each in two orders.
         timed: photos that also go through the whole pipeline one by one, with reasons, to time it.
         lang: of questions and reasons, en or zh.

@@ -82,8 +82,8 @@ def area_of(world: Catalog, split: str, places: int, tiles: int, seed: int) -> A
         world: with the split.
         split: of the queries.
         places: how many are drawn; 0 for all.
-        tiles: at most so many of the areas that the split lies in: the places' own, those that overlap them, then
-            others at random; 0 for all.
+        tiles: at most so many of the areas that the split lies in: the places' own, then others of the split, which
+            the models have not learnt from either, then those that overlap the own, then any; 0 for all.
         seed: of what is drawn.
 
     Raises:
@@ -97,7 +97,19 @@ def area_of(world: Catalog, split: str, places: int, tiles: int, seed: int) -> A
     chosen = Catalog(gallery=whole.gallery, queries=queries, root=whole.root)
     if not tiles or len(whole.gallery) <= tiles:
         return Area(name=split, catalog=chosen)
-    needed = np.union1d(chosen.query_positives().rows, chosen.query_semi_positives().rows)
-    others = rng.permutation(np.setdiff1d(np.arange(len(whole.gallery)), needed))
-    rows = np.sort(np.concatenate([needed, others[: max(0, tiles - len(needed))]]))
-    return Area(name=split, catalog=Catalog(gallery=whole.gallery.take(rows), queries=queries, root=whole.root))
+    own, overlapping = chosen.query_positives().rows, chosen.query_semi_positives().rows
+    of_split = np.flatnonzero(whole.column("split", "gallery") == split)
+    others = rng.permutation(len(whole.gallery))
+    wanted = np.concatenate([own, rng.permutation(of_split), overlapping, others])
+    first = np.sort(np.unique(wanted, return_index=True)[1])
+    rows = np.sort(wanted[first][: max(tiles, len(np.unique(own)))])
+    kept = whole.gallery.take(rows)
+    return Area(name=split, catalog=Catalog(gallery=kept, queries=_without_absent(queries, kept), root=whole.root))
+
+
+def _without_absent(queries: pa.Table, tiles: pa.Table) -> pa.Table:
+    """Return queries whose overlapping tiles are those that are there."""
+    known, column = set(tiles["gallery_id"].to_pylist()), "semi_positives"
+    lists = [[one for one in own or () if one in known] for own in queries[column].to_pylist()]
+    field = queries.schema.field(column)
+    return queries.set_column(queries.schema.get_field_index(column), field, pa.array(lists, type=field.type))
