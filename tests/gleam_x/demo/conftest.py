@@ -12,8 +12,14 @@ from gleam_common.catalog import Catalog
 from gleam_x.demo.city_map import CityMap
 from gleam_x.demo.state import Demo, examples_of
 from gleam_x.evaluate_pipeline_world import Area, area_of
+from gleam_x.lora import LoraSpec
 from gleam_x.pipeline.locator import Locator
+from gleam_x.pixel_budget import PixelBudget
+from gleam_x.recipe import Recipe, TrainerConfig
+from gleam_x.training import train
 from stand_in_pipeline import StandInFinder, StandInJudge
+from tiny_benchmark import write_benchmark
+from tiny_gallery import write_model
 
 HALF_M = 60.0
 
@@ -56,3 +62,22 @@ def demo(area: Area, tmp_path: Path) -> Demo:
         examples=examples_of(area),
         uploads=uploads,
     )
+
+
+@pytest.fixture(scope="session")
+def matcher_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("demo-c") / "model")
+
+
+@pytest.fixture(scope="session")
+def pipeline_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of GLEAM-X of two steps."""
+    folder = tmp_path_factory.mktemp("demo-x")
+    write_benchmark(folder / "b")
+    settings = Recipe(
+        base="nano", benchmark=str(folder / "b"), max_steps=2, panel=0, lora=LoraSpec(dropout=0.0),
+        budget=PixelBudget(min_pixels=784, max_pixels=7056),
+        trainer=TrainerConfig(strategy="single", accelerator="cpu", threads=1),
+    )  # fmt: skip
+    train(settings, folder / "run")
+    return folder / "run"

@@ -71,7 +71,7 @@ def build_page(demo: Demo) -> Any:
 def _lay_out(demo: Demo) -> _Parts:
     words = page_words("en")
     with gr.Row(equal_height=False):
-        lead = gr.HTML(lead_html("en", demo.tiles))
+        lead = gr.HTML(lead_html("en", demo.tiles), min_width=320)
         choices = [(name, code) for code, name in LANGUAGE_NAMES.items()]
         language = gr.Radio(choices, value="en", label=words["language"], scale=0, min_width=210)
     with gr.Row(equal_height=False):
