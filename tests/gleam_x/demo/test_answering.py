@@ -8,16 +8,20 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from gleam_x.benchmark.schema import Claim
 from gleam_x.demo import uploads as uploads_module
 from gleam_x.demo.answering import Asked, answer, prior_of
 from gleam_x.demo.city_map import Prior
+from gleam_x.demo.shown import answer_html
 from gleam_x.demo.state import Demo
 from gleam_x.demo.uploads import RefusedError
 from gleam_x.demo.words import page_words
+from gleam_x.pipeline.locator import Question
 from gleam_x.pipeline.page_words import WORDS
 from PIL import Image
 from stand_in_pipeline import jpeg_bytes
@@ -47,6 +51,21 @@ def test_the_language_is_of_labels_reason_and_claims(demo: Demo) -> None:
     assert WORDS["zh"]["yes"] in shown.html
     assert page_words("zh")["view_given"] in shown.html
     assert demo.locator.judge.told[-1][2] == "zh"
+
+
+def test_claims_are_in_the_language_of_the_reason_and_marked_in_both_pictures(demo: Demo) -> None:
+    claim = Claim(what="church", colour="red", part="roof", count=2, query_where="left", satellite_where="south-west")
+    tower = Claim(what="basketball_court", satellite_where="centre", shown_in="satellite")
+    found = demo.locator.locate([demo.examples[0].path], Question(language="zh"))[0]
+    html = answer_html(replace(found, claims=(claim, tower)), "zh", is_guessed=True)
+    assert "红色教堂 × 2" in html
+    assert "篮球场" in html
+    assert "照片: 左侧" in html
+    assert "church" not in html.replace("a church", "")
+    assert "left:0.0%;top:66.7%;width:33.3%;height:33.3%" in html
+    assert html.count('class="gx-mark"') == 3
+    english = answer_html(replace(found, language="en", claims=(claim,)), "en", is_guessed=False)
+    assert "red church × 2" in english
 
 
 def test_what_comes_from_outside_is_escaped(demo: Demo) -> None:

@@ -70,8 +70,9 @@ def build_page(demo: Demo) -> Any:
 
 def _lay_out(demo: Demo) -> _Parts:
     words = page_words("en")
-    with gr.Row(equal_height=False):
-        lead = gr.HTML(lead_html("en", demo.tiles), min_width=320)
+    with gr.Row(equal_height=False, elem_classes="gx-top"):
+        with gr.Column(scale=4, min_width=320):
+            lead = gr.HTML(lead_html("en", demo.tiles))
         choices = [(name, code) for code, name in LANGUAGE_NAMES.items()]
         language = gr.Radio(choices, value="en", label=words["language"], scale=0, min_width=210)
     with gr.Row(equal_height=False):
@@ -92,9 +93,10 @@ def _lay_out(demo: Demo) -> _Parts:
                 demo.city.drawn(), label=words["map"], interactive=False, format="jpeg", buttons=["fullscreen"]
             )
             with gr.Accordion(words["prior"], open=True) as prior:
-                with gr.Row():
+                with gr.Row(elem_classes="gx-prior"):
                     lat, lon = (
-                        gr.Textbox("", label=words[name], max_length=20, min_width=90) for name in ("lat", "lon")
+                        gr.Textbox("", label=words[name], max_length=20, max_lines=1, min_width=90)
+                        for name in ("lat", "lon")
                     )
                     radius_m = gr.Number(_RADIUS_M, label=words["radius_m"], min_width=90)
                 everywhere = gr.Button(words["everywhere"], size="sm")
@@ -148,7 +150,7 @@ def place_clicked(demo: Demo, pixel: Any, radius_m: Any) -> tuple[str, str, floa
         prior = prior_of(Asked(lat=lat, lon=lon, radius_m=radius_m or _RADIUS_M))
     except (TypeError, ValueError, RefusedError):
         return "", "", _RADIUS_M, demo.city.drawn()
-    return f"{lat:.6f}", f"{lon:.6f}", prior.radius_m if prior else _RADIUS_M, demo.city.drawn(prior=prior)
+    return f"{lat:.5f}", f"{lon:.5f}", prior.radius_m if prior else _RADIUS_M, demo.city.drawn(prior=prior)
 
 
 def _labels(demo: Demo, language: Any) -> Sequence[dict[str, Any]]:
