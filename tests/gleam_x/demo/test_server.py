@@ -40,8 +40,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def served(area: Area, folder: Path) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("GRADIO_ANALYTICS_ENABLED", "GRADIO_TEMP_DIR", "GRADIO_SHARE"):
+        for name in ("GRADIO_ANALYTICS_ENABLED", "GRADIO_TEMP_DIR", "GRADIO_SHARE", "NO_PROXY", "no_proxy"):
             patch.setenv(name, "")
+        patch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # nobody listens there: the page must not need a proxy
+        patch.setenv("http_proxy", "http://127.0.0.1:9")
         server.prepare_gradio(str(folder / "uploads"))
         demo = Demo(
             locator=Locator(StandInFinder(), StandInJudge()), city=CityMap.of(area.catalog), tiles=6,

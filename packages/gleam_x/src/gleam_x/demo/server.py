@@ -40,6 +40,8 @@ def prepare_gradio(uploads: str) -> None:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = uploads
     os.environ["GRADIO_SHARE"] = "False"
+    for name in ("NO_PROXY", "no_proxy"):  # Gradio calls its own page once it is up, and a proxy cannot reach it
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name, ""), HOST)))
 
 
 class Guard:
