@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from gleam_x.demo.server import HOST
 
 
 def test_it_serves_until_it_is_stopped_and_leaves_nothing_behind(
@@ -18,7 +19,7 @@ def test_it_serves_until_it_is_stopped_and_leaves_nothing_behind(
 ) -> None:
     pytest.importorskip("gradio", reason="the extra gleam-x[demo] is not installed")
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((HOST, 0))
         port = probe.getsockname()[1]
     temporary = tmp_path / "tmp"
     temporary.mkdir()
@@ -34,8 +35,8 @@ def test_it_serves_until_it_is_stopped_and_leaves_nothing_behind(
         said = next(
             (line for line in started.stdout if line.startswith("the page: ")), ""
         )  # after those of the gallery
-        assert said == f"the page: http://127.0.0.1:{port}/  (Ctrl-C ends it)\n", said
-        assert httpx.get(f"http://127.0.0.1:{port}/", trust_env=False, timeout=60).status_code == 200
+        assert said == f"the page: http://{HOST}:{port}/  (Ctrl-C ends it)\n", said
+        assert httpx.get(f"http://{HOST}:{port}/", trust_env=False, timeout=60).status_code == 200
         started.send_signal(signal.SIGINT)
         _, told = started.communicate(timeout=60)
     finally:

@@ -42,8 +42,8 @@ def served(area: Area, folder: Path) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("GRADIO_ANALYTICS_ENABLED", "GRADIO_TEMP_DIR", "GRADIO_SHARE", "NO_PROXY", "no_proxy"):
             patch.setenv(name, "")
-        patch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # nobody listens there: the page must not need a proxy
-        patch.setenv("http_proxy", "http://127.0.0.1:9")
+        patch.setenv("HTTP_PROXY", f"http://{server.HOST}:9")  # nobody listens there: the page must not need a proxy
+        patch.setenv("http_proxy", f"http://{server.HOST}:9")
         server.prepare_gradio(str(folder / "uploads"))
         demo = Demo(
             locator=Locator(StandInFinder(), StandInJudge()), city=CityMap.of(area.catalog), tiles=6,
@@ -92,7 +92,7 @@ def file_data(path: str) -> dict[str, object]:
 
 
 def test_the_page_lives_here_alone_and_asks_no_other_host(client: httpx.Client, served: str) -> None:
-    assert served.startswith("http://127.0.0.1:")
+    assert served.startswith(f"http://{server.HOST}:")
     page = client.get("/")
     assert page.status_code == 200
     assert page.headers["content-security-policy"].startswith("default-src 'self'")
