@@ -1,10 +1,11 @@
-"""Three questions to GLEAM-C on SynthCity, each arm with the same number of steps, three seeds each.
+"""Four questions to GLEAM-C on SynthCity, each arm with the same number of steps, three seeds each.
 
 1. Is one model for four views as good as four specialists? Together they get its steps: a view has as many in both.
 2. Does a first phase of panoramas help? Two phases against the joint phase alone, with equal steps in all.
 3. What does a view gain that was never trained on? Three views with the steps of four, tested on the fourth.
+4. Satellite tiles as the anchor of all views, or each view with all others (:mod:`all_pairs`)?
 
-    python benchmarks/study_c.py               # 30 runs of some minutes; stopped, it goes on; then the tables
+    python benchmarks/study_c.py               # 33 runs of some minutes; stopped, it goes on; then the tables
     SMALL=1 python benchmarks/study_c.py       # two runs of a tiny world: does it work?
     python benchmarks/study_c.py --arms unified two_phase --seeds 1
 
@@ -23,6 +24,8 @@ from typing import Any
 
 import numpy as np
 import yaml
+from all_pairs import all_pairs
+from gleam_c.train_command import parse_recipe
 from gleam_common.artifacts import read_json, write_atomic
 from gleam_common.progress import progress
 from measuring import write_result
@@ -34,7 +37,8 @@ EPOCHS = 6
 
 UNITS = EPOCHS * len(VIEWS)
 FIRST_PHASE = 4
-SMALL_ARMS = ("unified", "specialist_panorama")
+ALL_PAIRS = "all_pairs"
+SMALL_ARMS = ("unified", ALL_PAIRS)
 
 Phases = list[dict[str, Any]]
 
@@ -48,6 +52,7 @@ def arms() -> dict[str, Phases]:
     """Return the phases of each arm."""
     found = {
         "unified": [phase("joint", VIEWS, EPOCHS)],
+        ALL_PAIRS: [phase("joint", VIEWS, EPOCHS)],
         "two_phase": [
             phase("panorama", ("panorama",), FIRST_PHASE),
             phase("joint", VIEWS, (UNITS - FIRST_PHASE) // len(VIEWS)),
@@ -86,18 +91,21 @@ class Study:
         overlay = self.out / f"{arm}.yaml"
         with write_atomic(overlay) as file:
             file.write(yaml.safe_dump({"phases": self.phases(arm)}).encode())
+        recipe = "smoke" if self.small else "synthcity"
         words = [str(Path(sys.executable).parent / "gleam-c"), "train", "--out", str(folder), "--seed", str(seed)]
-        words += [
-            "--config",
-            "smoke" if self.small else "synthcity",
-            "--config",
-            str(overlay),
-            "--config",
-            "trainer/single",
-        ]
+        for config in (recipe, str(overlay), "trainer/single"):
+            words += ["--config", config]
+        if arm == ALL_PAIRS:
+            words += self.catalog_of_all_pairs(recipe)
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"{arm}, seed {seed}: {done.stderr[-2000:]}")
+
+    def catalog_of_all_pairs(self, recipe: str) -> list[str]:
+        """Return the words that let a run learn from all pairs of views; another arm has made the world."""
+        world = Path(parse_recipe(["--config", recipe])[0].catalog)
+        catalog, cache = all_pairs(world, self.out / ALL_PAIRS), self.out / f"{ALL_PAIRS}-cache"
+        return ["--catalog", str(catalog), "--root", str(world), "--world", "null", "--cache", str(cache)]
 
     def recalls(self, arm: str) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
         """Return recall@1 of each view, one number a seed."""
@@ -118,6 +126,7 @@ def summary(study: Study) -> dict[str, Any]:
     found = {arm: study.recalls(arm) for arm in study.arms}
     pairs = {f"two phases less one: {view}": ("two_phase", "unified", view) for view in VIEWS}
     pairs |= {f"unified less specialist: {view}": ("unified", f"specialist_{view}", view) for view in VIEWS}
+    pairs |= {f"satellite as anchor less all pairs: {view}": ("unified", ALL_PAIRS, view) for view in VIEWS}
     pairs |= {f"trained on less never seen: {view}": ("unified", f"without_{view}", view) for view in VIEWS}
     return {
         "recall@1": {arm: {view: interval(values) for view, values in own.items()} for arm, own in found.items()},

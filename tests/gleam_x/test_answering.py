@@ -10,7 +10,7 @@ import gleam_x.trained as trained_module
 import pytest
 import torch
 from gleam_common.errors import ConfigError, DataError, ModelError
-from gleam_x.answering import explain_all, explanation_of, scores_of, told
+from gleam_x.answering import Drawn, explain_all, explanation_of, scores_of, told
 from gleam_x.calibration import Calibration
 from gleam_x.collate import Collator, Sample
 from gleam_x.lora import LoraSpec
@@ -59,6 +59,21 @@ def test_explanations_are_the_same_whatever_the_batch() -> None:
     assert len(set(alone)) > 4
     with pytest.raises(ConfigError, match="pads on the right"):
         explain_all(model, Collator(tiny_processor()), samples)
+
+
+def test_drawn_explanations_are_the_same_whatever_the_batch_and_differ_by_draw() -> None:
+    model, samples = lively(), asked(5)
+    collator = Collator(tiny_processor(), padding="left")
+    drawn = [explain_all(model, collator, samples, 12, 16, title="", draw=draw) for draw in (0, 1, 2)]
+    assert [explain_all(model, collator, [one], 12, 1, title="", draw=1)[0] for one in samples] == drawn[1]
+    assert drawn[0] != drawn[1] != drawn[2]
+
+
+def test_words_are_drawn_as_often_as_the_model_means_them() -> None:
+    logits_BV = torch.tensor([[0.0, 0.7, -0.7]])
+    drawn = [int(Drawn(draw)(torch.empty(1, 0), logits_BV).argmax()) for draw in range(4000)]
+    wanted = (logits_BV[0] / 0.7).softmax(0)
+    assert (torch.bincount(torch.tensor(drawn)) / 4000).tolist() == pytest.approx(wanted.tolist(), abs=0.03)
 
 
 def test_generation_ends_at_the_end_of_the_turn(monkeypatch: pytest.MonkeyPatch) -> None:

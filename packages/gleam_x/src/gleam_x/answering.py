@@ -1,7 +1,9 @@
 """Verdict scores and explanations of many pairs, in batches.
 
-A verdict is read from logits (:mod:`gleam_x.verdict`); an explanation is generated greedily behind the verdict that was
-decided, so that the two belong together.
+A verdict is read from logits (:mod:`gleam_x.verdict`); an explanation is generated behind the verdict that was decided,
+so that the two belong together.
+
+Axes: B samples, T tokens, V vocabulary.
 """
 
 from __future__ import annotations
@@ -13,14 +15,18 @@ from typing import Any
 import torch
 from gleam_common.errors import ConfigError
 from gleam_common.progress import progress
+from torch import Tensor
+from transformers import LogitsProcessor, LogitsProcessorList
+from typing_extensions import override
 
 from gleam_x.collate import Collator, Sample, model_inputs
 from gleam_x.prompts import answer_word, parse_answer
 from gleam_x.verdict import VerdictScore, score_pairs
 
-__all__ = ["explain_all", "explanation_of", "scores_of", "told"]
+__all__ = ["Drawn", "explain_all", "explanation_of", "scores_of", "told"]
 
 _SCORED, _EXPLAINED = 16, 32
+_TEMPERATURE = 0.7
 _SMALL, _TIMES = 50_000_000, 4
 """Parameters below which batches are so many times as large: a small model's time goes into calls, not into numbers."""
 
@@ -77,11 +83,12 @@ def explain_all(
     max_new_tokens: int = 256,
     batch_size: int = 0,
     title: str = "explanations",
+    draw: int = 0,
 ) -> list[str]:
-    """Return what the model says to every sample, greedily, in order; a sample's ``begun`` is not repeated.
+    """Return what the model says to every sample, in order; a sample's ``begun`` is not repeated.
 
     Samples of like length go together, so that little is padded. On a CPU in float32 the size of the batch does not
-    change the words.
+    change the words, drawn ones included.
 
     Args:
         model: in evaluation mode.
@@ -90,6 +97,7 @@ def explain_all(
         max_new_tokens: longest answer; it ends before at ``<|im_end|>``.
         batch_size: samples at once; 0 for what suits the model's size.
         title: of the bar; empty for none.
+        draw: 0 for the most likely words one by one; each other number for words drawn at temperature 0.7, its own.
 
     Raises:
         ConfigError: the collator pads on the right.
@@ -103,7 +111,8 @@ def explain_all(
     bar = progress(total=len(samples), desc=title, unit="pair", disable=not title)
     for start in range(0, len(samples), batch_size):
         chosen = by_language[start : start + batch_size]
-        for place, text in zip(chosen, _generate(model, collator, [samples[n] for n in chosen], max_new_tokens)):  # noqa: B905
+        found = _generate(model, collator, [samples[n] for n in chosen], max_new_tokens, draw)
+        for place, text in zip(chosen, found, strict=True):
             texts[place] = text
         bar.update(len(chosen))
     bar.close()
@@ -114,7 +123,22 @@ def _times(model: Any) -> int:
     return _TIMES if sum(value.numel() for value in model.parameters()) < _SMALL else 1
 
 
-def _generate(model: Any, collator: Collator, samples: Sequence[Sample], max_new_tokens: int) -> list[str]:
+class Drawn(LogitsProcessor):
+    """Makes the most likely word a drawn one (the Gumbel-max trick), with the same numbers for every row.
+
+    Each row is a sample of its own distribution, and does not depend on what else is in its batch.
+    """
+
+    def __init__(self, draw: int) -> None:
+        self._generator = torch.Generator().manual_seed(draw)
+
+    @override
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        exponential_V = torch.empty(scores.shape[1]).exponential_(generator=self._generator)
+        return scores / _TEMPERATURE - exponential_V.log().to(scores.device)
+
+
+def _generate(model: Any, collator: Collator, samples: Sequence[Sample], max_new_tokens: int, draw: int) -> list[str]:
     device = next(model.parameters()).device
     batch = {key: value.to(device) for key, value in model_inputs(collator(samples)).items()}
     with torch.inference_mode():
@@ -125,6 +149,7 @@ def _generate(model: Any, collator: Collator, samples: Sequence[Sample], max_new
             num_beams=1,
             eos_token_id=collator.end_id,
             pad_token_id=collator.pad_id,
+            logits_processor=LogitsProcessorList([Drawn(draw)] if draw else []),
         )
     new_BT = ids_BT[:, batch["input_ids"].shape[1] :]
     texts: list[str] = collator.processor.tokenizer.batch_decode(new_BT, skip_special_tokens=True)

@@ -13,6 +13,7 @@ from gleam_common.errors import DataError, ModelError
 
 from gleam_x.adapter_folder import AdapterCard, load_adapter, read_card
 from gleam_x.adapter_place import find_adapter
+from gleam_x.agreeing import agreeing_reasons
 from gleam_x.answering import explain_all, explanation_of, scores_of, told
 from gleam_x.calibration import Calibration, fit_calibration, group_name
 from gleam_x.collate import Collator, Sample
@@ -113,7 +114,8 @@ class Trained:
     def explanations(
         self, samples: Sequence[Sample], verdicts: Sequence[str], max_new_tokens: int = 256, title: str = "verdicts"
     ) -> list[str]:
-        """Return the explanations of verdicts that somebody decided, in order.
+        """Return the explanations of verdicts that somebody decided, in order; one that argues against its verdict is
+        drawn again (:mod:`gleam_x.agreeing`).
 
         A model that explains first is not told them: it writes what it sees and comes to its own.
 
@@ -130,14 +132,18 @@ class Trained:
             raise ModelError(
                 "a model trained for labels only gives no explanation", fix="train `--recipe verdict_first`"
             )
+
+        def drawn(asked: Sequence[Sample], draw: int) -> list[str]:
+            bar = title and ("explanations" if not draw else f"drawn again ({draw})")
+            texts = explain_all(self.model, self.collator, asked, max_new_tokens, title=bar, draw=draw)
+            return [explanation_of(sample, text) for sample, text in zip(asked, texts, strict=True)]
+
         if self.recipe == "explain_first":
-            begun = [_asking(sample, "explain_first") for sample in samples]
-        else:
-            self._use("explain")
-            task = "verdict_first" if self.recipe == "verdict_first" else "explain"
-            begun = [told(_asking(sample, task), verdict) for sample, verdict in zip(samples, verdicts, strict=True)]
-        texts = explain_all(self.model, self.collator, begun, max_new_tokens, title=title and "explanations")
-        return [explanation_of(sample, text) for sample, text in zip(begun, texts, strict=True)]
+            return drawn([_asking(sample, "explain_first") for sample in samples], 0)
+        self._use("explain")
+        task = "verdict_first" if self.recipe == "verdict_first" else "explain"
+        begun = [told(_asking(sample, task), verdict) for sample, verdict in zip(samples, verdicts, strict=True)]
+        return agreeing_reasons(begun, verdicts, drawn)
 
     def _explained_first(
         self, samples: Sequence[Sample], batch_size: int, max_new_tokens: int, title: str
