@@ -103,7 +103,7 @@ class Study:
 
     def catalog_of_all_pairs(self, recipe: str) -> list[str]:
         """Return the words that let a run learn from all pairs of views; another arm has made the world."""
-        world = Path(parse_recipe(["--config", recipe])[0].catalog)
+        world = Path(parse_recipe(["--config", recipe, "--out", str(self.out)])[0].catalog)
         catalog, cache = all_pairs(world, self.out / ALL_PAIRS), self.out / f"{ALL_PAIRS}-cache"
         return ["--catalog", str(catalog), "--root", str(world), "--world", "null", "--cache", str(cache)]
 

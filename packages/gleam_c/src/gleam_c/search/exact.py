@@ -1,42 +1,29 @@
 """Exact search: inner products of queries with memory-mapped float16 rows, in float32, without a copy of the rows.
 
 A query is rounded to float16 as the rows are; products are summed in float32 (numkong's kernels). Rows are read once,
-in pieces that stay in the cache, by all threads; nothing as large as the gallery is ever allocated.
+in pieces, by all threads; nothing as large as the gallery is ever allocated.
 
-Axes: Q queries, D dimensions, N rows, K best, M matrices of which the best one counts.
+Axes: Q queries, D dimensions, N rows, K best.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numkong
 import numpy as np
 import numpy.typing as npt
 
+from gleam_c.search.running import Best, Running, Scores
+
 __all__ = ["Best", "merge", "search_rows"]
 
 Halves = npt.NDArray[np.float16]
 
-_PIECE_BYTES = 4 << 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Best:
-    """The best rows of each query, best first; equal scores in the order of rows.
-
-    Attributes:
-        rows: (Q, K) int64; -1 where there are fewer than K candidates.
-        scores: (Q, K) float32; minus infinity there.
-        matrices: (Q, K) int64, which of the matrices gave the score.
-    """
-
-    rows: npt.NDArray[np.int64]
-    scores: npt.NDArray[np.float32]
-    matrices: npt.NDArray[np.int64]
+_PIECE_BYTES = 16 << 20
+"""Small enough for two threads to share a search in an area, large enough for calls from Python not to count."""
 
 
 def search_rows(
@@ -57,18 +44,25 @@ def search_rows(
         rows: those in the runs that count, rising; all by default.
         threads: 0 takes all cores.
     """
-    count = len(matrices[0])
-    pieces = list(_pieces(runs if runs is not None else [(0, count)], matrices[0].shape[1]))
+    count, dimension = matrices[0].shape
+    every = list(_pieces(runs if runs is not None else [(0, count)], dimension))
     product = _product(np.ascontiguousarray(queries_QD, dtype=np.float16))
 
-    def of_piece(piece: tuple[int, int]) -> Best:
-        return _best_of_piece(matrices, product, k, piece, rows)
+    pieces = iter(every)
 
-    workers = min(threads or os.cpu_count() or 1, len(pieces))
+    def of_pieces(_: int) -> Best:
+        best = Running(len(queries_QD), k)
+        for piece in pieces:  # shared: whoever is free takes the next one
+            row_N, at_N = _counting(piece, rows)
+            scores = [_joined([product(matrix[start:stop]) for start, stop in piece]) for matrix in matrices]
+            best.add([score_NQ if at_N is None else score_NQ[at_N] for score_NQ in scores], row_N)
+        return best.result()
+
+    workers = min(threads or os.cpu_count() or 1, len(every))
     if workers <= 1:
-        return merge([of_piece(piece) for piece in pieces], k, len(queries_QD))
+        return of_pieces(0)
     with ThreadPoolExecutor(workers) as pool:
-        return merge(list(pool.map(of_piece, pieces)), k, len(queries_QD))
+        return merge(list(pool.map(of_pieces, range(workers))), k, len(queries_QD))
 
 
 def merge(parts: Sequence[Best], k: int, queries: int) -> Best:
@@ -88,14 +82,24 @@ def merge(parts: Sequence[Best], k: int, queries: int) -> Best:
     )
 
 
-def _pieces(runs: Iterable[tuple[int, int]], dimension: int) -> Iterable[tuple[int, int]]:
+def _pieces(runs: Iterable[tuple[int, int]], dimension: int) -> Iterator[list[tuple[int, int]]]:
+    """Yield runs of rows, cut and put together to about the size of a piece, in rising order."""
     most = max(1, _PIECE_BYTES // (2 * dimension))
+    piece: list[tuple[int, int]] = []
+    room = most
     for start, stop in runs:
-        for begin in range(start, stop, most):
-            yield begin, min(begin + most, stop)
+        while start < stop:
+            end = min(stop, start + room)
+            piece.append((start, end))
+            start, room = end, room - (end - start)
+            if not room:
+                yield piece
+                piece, room = [], most
+    if piece:
+        yield piece
 
 
-def _product(queries_QD: Halves) -> Callable[[Halves], npt.NDArray[np.float32]]:
+def _product(queries_QD: Halves) -> Callable[[Halves], Scores]:
     """Return what makes scores (N, Q) of rows (N, D)."""
     if len(queries_QD) == 1:  # a packed matrix of one column takes 1.7 times as long
         return lambda rows_ND: np.asarray(numkong.cdist(queries_QD, rows_ND, "dot")).astype(np.float32).T
@@ -103,39 +107,16 @@ def _product(queries_QD: Halves) -> Callable[[Halves], npt.NDArray[np.float32]]:
     return lambda rows_ND: np.asarray(numkong.dots_packed(rows_ND, packed))
 
 
-def _best_of_piece(
-    matrices: Sequence[Halves],
-    product: Callable[[Halves], npt.NDArray[np.float32]],
-    k: int,
-    piece: tuple[int, int],
-    rows: npt.NDArray[np.int64] | None,
-) -> Best:
-    start, stop = piece
-    score_NQ = product(matrices[0][start:stop])
-    which_NQ = np.zeros(score_NQ.shape, dtype=np.int64)
-    for number, matrix in enumerate(matrices[1:], start=1):
-        other_NQ = product(matrix[start:stop])
-        better_NQ = other_NQ > score_NQ
-        score_NQ, which_NQ = np.where(better_NQ, other_NQ, score_NQ), np.where(better_NQ, number, which_NQ)
-    row_N = np.arange(start, stop)
-    if rows is not None:
-        inside = rows[np.searchsorted(rows, start) : np.searchsorted(rows, stop)]
-        score_NQ, which_NQ, row_N = score_NQ[inside - start], which_NQ[inside - start], inside
-    kept = min(k, len(row_N))
-    chosen_KQ = _top(score_NQ, kept)
-    return Best(
-        rows=row_N[chosen_KQ].T,
-        scores=np.take_along_axis(score_NQ, chosen_KQ, axis=0).T,
-        matrices=np.take_along_axis(which_NQ, chosen_KQ, axis=0).T,
-    )
+def _counting(
+    piece: Sequence[tuple[int, int]], rows: npt.NDArray[np.int64] | None
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64] | None]:
+    """Return the rows of a piece that count, and where they stand in it; None for all."""
+    every = np.concatenate([np.arange(start, stop) for start, stop in piece])
+    if rows is None:
+        return every, None
+    own = rows[np.searchsorted(rows, piece[0][0]) : np.searchsorted(rows, piece[-1][1])]
+    return own, np.searchsorted(every, own)
 
 
-def _top(score_NQ: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.int64]:
-    """Return the places (K, Q) of the best ``k`` of each column; of equal ones at the border, the first."""
-    if k == len(score_NQ):
-        return np.tile(np.arange(k)[:, None], (1, score_NQ.shape[1]))
-    chosen = np.argpartition(-score_NQ, k - 1, axis=0)[:k]
-    border_Q = np.take_along_axis(score_NQ, chosen, axis=0).min(axis=0)
-    for query in np.flatnonzero((score_NQ >= border_Q).sum(axis=0) > k):
-        chosen[:, query] = np.lexsort((np.arange(len(score_NQ)), -score_NQ[:, query]))[:k]
-    return np.asarray(chosen)
+def _joined(parts: Sequence[Scores]) -> Scores:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
