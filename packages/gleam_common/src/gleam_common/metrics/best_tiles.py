@@ -1,23 +1,25 @@
-"""The first tiles of each query, kept while blocks of scores go by."""
+"""The first tiles of each query, kept while blocks of scores go by.
+
+Axes: q queries and g tiles of a block, k best, s segments of a block's tiles, n scores that may be among the best.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 __all__ = ["BestTiles"]
 
 SEGMENT = 16
-"""Tiles whose largest score is looked at first: the k best tiles lie in the k best segments, the rest is not sorted."""
+"""Tiles whose largest score is looked at first: where it is not among the best, none of theirs is."""
 
-WORTH_IT = 20
-"""Segments a tile to be kept from which on looking at segments is faster than sorting all scores."""
+FEW = 32
+"""Tiles to keep up to which looking at segments first is faster."""
 
 
 class BestTiles:
-    """The k best tiles of each query so far.
+    """The k best tiles of each query so far, in no order. After the first block few scores pass the worst of them.
 
     Args:
         queries: how many.
@@ -27,34 +29,62 @@ class BestTiles:
 
     def __init__(self, queries: int, k: int, device: torch.device) -> None:
         self._scores_Qk = torch.full((queries, k), -torch.inf, device=device)
-        self._rows_Qk = torch.zeros((queries, k), dtype=torch.int64, device=device)
+        self._rows_Qk = torch.full((queries, k), -1, dtype=torch.int64, device=device)
+        self._worst_Q = torch.full((queries,), -torch.inf, device=device)
 
     def add(self, here: slice, first: int, scores_qg: Tensor) -> None:
-        """Look at the scores of queries ``here`` and the tiles ``first``, ``first + 1``, ..."""
-        k = self._scores_Qk.shape[1]
-        scores_qk, columns_qk = _best(scores_qg, min(k, scores_qg.shape[1]))
-        scores = torch.cat([self._scores_Qk[here], scores_qk], dim=1)
-        rows = torch.cat([self._rows_Qk[here], columns_qk + first], dim=1)
-        kept = scores.topk(k, dim=1)
-        self._scores_Qk[here], self._rows_Qk[here] = kept.values, rows.gather(1, kept.indices)
+        """Look at the scores of queries ``here`` and the tiles ``first``, ``first + 1``, ...: those before come first."""
+        if first == 0:
+            found = scores_qg.topk(min(self._scores_Qk.shape[1], scores_qg.shape[1]), dim=1, sorted=False)
+            self._merge(here, found.values, found.indices)
+            return
+        worst_q = self._worst_Q[here]
+        if self._scores_Qk.shape[1] > FEW:
+            owner_n, column_n = _larger(scores_qg, worst_q)
+        else:
+            owner_n, column_n = _passing(scores_qg, worst_q)
+        if not len(owner_n):
+            return
+        count_q = torch.bincount(owner_n, minlength=len(scores_qg))
+        within_n = torch.arange(len(owner_n), device=owner_n.device) - (count_q.cumsum(0) - count_q)[owner_n]
+        shape = (len(scores_qg), int(count_q.max()))
+        values, rows = scores_qg.new_full(shape, -torch.inf), owner_n.new_full(shape, -1)
+        values[owner_n, within_n] = scores_qg[owner_n, column_n]
+        rows[owner_n, within_n] = column_n + first
+        self._merge(here, values, rows)
 
-    def result(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """Return rows (Q, k) and scores (Q, k), best first."""
-        return self._rows_Qk.cpu().numpy(), self._scores_Qk.cpu().numpy()
+    def _merge(self, here: slice, values: Tensor, rows: Tensor) -> None:
+        scores = torch.cat([self._scores_Qk[here], values], dim=1)
+        kept = scores.topk(self._scores_Qk.shape[1], dim=1, sorted=False)
+        self._scores_Qk[here], self._worst_Q[here] = kept.values, kept.values.amin(dim=1)
+        self._rows_Qk[here] = torch.cat([self._rows_Qk[here], rows], dim=1).gather(1, kept.indices)
+
+    def result(self) -> tuple[Tensor, Tensor]:
+        """Return rows int64 (Q, k) and scores (Q, k), best first; -1 and minus infinity for want of tiles."""
+        scores, order = self._scores_Qk.sort(dim=1, descending=True, stable=True)
+        return self._rows_Qk.gather(1, order).masked_fill(scores.isneginf(), -1), scores
 
 
-def _best(scores_qg: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Return the scores (q, k) and columns (q, k) of the best tiles of a block."""
+def _passing(scores_qg: Tensor, worst_q: Tensor) -> tuple[Tensor, Tensor]:
+    """Return query and column of what is larger than the worst that its query keeps, query by query."""
     segments = scores_qg.shape[1] // SEGMENT
-    if segments <= WORTH_IT * k:
-        found = scores_qg.topk(k, dim=1)
-        return found.values, found.indices
     whole = segments * SEGMENT
-    parts_qSs = scores_qg[:, :whole].view(-1, SEGMENT, segments)  # segments lie across: their maxima vectorise
-    segment_qk = parts_qSs.amax(dim=1).topk(k, dim=1).indices
-    columns_qn = (segment_qk[:, None] + segments * torch.arange(SEGMENT, device=scores_qg.device)[:, None]).flatten(1)
+    parts_qSs = scores_qg[:, :whole].unflatten(1, (SEGMENT, segments))  # segments lie across: their maxima vectorise
+    query_m, segment_m = _larger(parts_qSs.amax(dim=1), worst_q)
+    column_mS = segment_m[:, None] + segments * torch.arange(SEGMENT, device=scores_qg.device)
+    query_n, column_n = query_m.repeat_interleave(SEGMENT), column_mS.flatten()
     if whole < scores_qg.shape[1]:
-        rest = torch.arange(whole, scores_qg.shape[1], device=scores_qg.device)
-        columns_qn = torch.cat([columns_qn, rest.expand(len(columns_qn), -1)], dim=1)
-    inside = scores_qg.gather(1, columns_qn).topk(k, dim=1)
-    return inside.values, columns_qn.gather(1, inside.indices)
+        query_r, column_r = _larger(scores_qg[:, whole:], worst_q)
+        query_n, order = torch.cat([query_n, query_r]).sort(stable=True)
+        column_n = torch.cat([column_n, column_r + whole])[order]
+    passing = scores_qg[query_n, column_n] > worst_q[query_n]
+    return query_n[passing], column_n[passing]
+
+
+def _larger(scores_qg: Tensor, worst_q: Tensor) -> tuple[Tensor, Tensor]:
+    """Return query and column of what is larger than its query's worst, query by query."""
+    if scores_qg.device.type == "cpu":  # three times as fast as torch's
+        flat = torch.from_numpy(np.flatnonzero(scores_qg.numpy() > worst_q[:, None].numpy()))
+    else:
+        flat = (scores_qg > worst_q[:, None]).flatten().nonzero()[:, 0]
+    return flat // scores_qg.shape[1], flat % scores_qg.shape[1]
