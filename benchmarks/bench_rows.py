@@ -139,7 +139,9 @@ def _rendering(result: Result) -> Iterator[dict[str, Any]]:
 def _mining(result: Result) -> Iterator[dict[str, Any]]:
     for part in ("order", "mining", "mining_all"):
         for name, value in result.get(part, {}).items():
-            if isinstance(value, Mapping) and {"median", "min", "max"} <= set(value):
+            if isinstance(value, Mapping) and "s" in value:
+                yield {"what": f"{part} of an epoch: {name}", "unit": "s", **_spread(value["s"])}
+            elif isinstance(value, Mapping) and {"median", "min", "max"} <= set(value):
                 yield {"what": f"{part}: {name}", **_spread(value)}
             elif isinstance(value, int | float) and not isinstance(value, bool):
                 yield {"what": f"{part}: {name}", "value": float(value)}

@@ -53,7 +53,6 @@ class Case:
 
 
 CASES = {
-    "SynthCity's files, encoder pico": Case(encoder="pico"),
     "SynthCity's files, encoder nano": Case(encoder="nano"),
     "VIGOR's file sizes, encoder nano": Case(encoder="nano", views=("panorama",), large=True),
 }

@@ -27,7 +27,7 @@ from gleam_c.gallery.gallery import Gallery
 from gleam_c.gallery.indexing import index_gallery
 from gleam_c.search.area import Near
 from gleam_common.progress import progress
-from measuring import interleaved_s, spread, write_result
+from measuring import interleaved_s, restart_with, spread, write_result
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from made_gallery import make_gallery, unit_rows
@@ -164,6 +164,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     parser.add_argument("--alone", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    restart_with(OMP_WAIT_POLICY="PASSIVE")  # or the threads of the float32 product hold the cores in the next search
     tiles, dims = (20_000, 64) if options.small else (1_000_000, 512)
     if options.alone:
         print(json.dumps(search_alone(options.alone, dims, options.threads)))

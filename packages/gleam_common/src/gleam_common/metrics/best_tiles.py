@@ -33,7 +33,7 @@ class BestTiles:
         self._worst_Q = torch.full((queries,), -torch.inf, device=device)
 
     def add(self, here: slice, first: int, scores_qg: Tensor) -> None:
-        """Look at the scores of queries ``here`` and the tiles ``first``, ``first + 1``, ...: those before come first."""
+        """Look at the scores of queries ``here`` and the tiles ``first``, ``first + 1``, ...; lower ones came before."""
         if first == 0:
             found = scores_qg.topk(min(self._scores_Qk.shape[1], scores_qg.shape[1]), dim=1, sorted=False)
             self._merge(here, found.values, found.indices)
@@ -69,7 +69,7 @@ def _passing(scores_qg: Tensor, worst_q: Tensor) -> tuple[Tensor, Tensor]:
     """Return query and column of what is larger than the worst that its query keeps, query by query."""
     segments = scores_qg.shape[1] // SEGMENT
     whole = segments * SEGMENT
-    parts_qSs = scores_qg[:, :whole].unflatten(1, (SEGMENT, segments))  # segments lie across: their maxima vectorise
+    parts_qSs = scores_qg[:, :whole].view(-1, SEGMENT, segments)  # segments lie across: their maxima vectorise
     query_m, segment_m = _larger(parts_qSs.amax(dim=1), worst_q)
     column_mS = segment_m[:, None] + segments * torch.arange(SEGMENT, device=scores_qg.device)
     query_n, column_n = query_m.repeat_interleave(SEGMENT), column_mS.flatten()

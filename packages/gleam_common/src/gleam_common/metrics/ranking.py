@@ -195,30 +195,16 @@ class _Counter:
 
 
 def _at_least(scores_qg: Tensor, thresholds_qP: Tensor) -> Tensor:
-    """Return how many scores of a row reach each of its ascending thresholds, int64 (q, P); may overwrite the scores."""
+    """Return how many scores of a row reach each of its ascending thresholds, int64 (q, P); overwrites the scores."""
     if thresholds_qP.shape[1] == 1:
         return scores_qg.ge_(thresholds_qP).sum(dim=1, keepdim=True).long()  # floats sum ten times faster than bools
     if thresholds_qP.shape[1] <= FEW:
         return torch.stack([(scores_qg.ge(column[:, None])).sum(dim=1) for column in thresholds_qP.T], dim=1)
     if scores_qg.device.type == "cpu":
-        scores_qg = _reaching(scores_qg, thresholds_qP[:, 0])
         scores_qg.numpy().sort(axis=1)  # vectorised in NumPy: five times faster than torch's
     else:
         scores_qg = scores_qg.sort(dim=1).values
     return scores_qg.shape[1] - torch.searchsorted(scores_qg, thresholds_qP.contiguous())
-
-
-def _reaching(scores_qg: Tensor, lowest_q: Tensor) -> Tensor:
-    """Return the scores that reach their query's lowest threshold, filled with minus infinity; all if they are many."""
-    is_high_qg = scores_qg.numpy() >= lowest_q[:, None].numpy()
-    count_q = np.count_nonzero(is_high_qg, axis=1)
-    if count_q.max(initial=0) > scores_qg.shape[1] // 4:
-        return scores_qg
-    query_n, column_n = np.divmod(np.flatnonzero(is_high_qg), scores_qg.shape[1])
-    within_n = np.arange(len(query_n)) - np.repeat(np.cumsum(count_q) - count_q, count_q)
-    high = torch.full((len(scores_qg), int(count_q.max(initial=0))), -torch.inf)
-    high[query_n, within_n] = scores_qg[query_n, column_n]
-    return high
 
 
 def _checked_k(k: int, gallery: int) -> int:
