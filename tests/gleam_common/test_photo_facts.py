@@ -27,6 +27,19 @@ def write(path: Path, gps: dict[int, object] | None = None, xmp: str = "", taken
     return path
 
 
+@pytest.mark.parametrize(
+    ("pitch", "height", "away_m"),
+    [("-45", "100", 100), ("-26.565", "40", 80), ("-89.9", "40", 0.07), ("-5", "40", 0), ("-45", "-3", 0)],
+)
+def test_a_drone_shows_the_ground_ahead_of_it(pitch: str, height: str, away_m: float) -> None:
+    xmp = f'd:RelativeAltitude="{height}" d:GimbalYawDegree="-90" d:GimbalPitchDegree="{pitch}"'
+    facts = facts_of(PictureTags(exif={}, gps={1: "N", 2: (52.0, 0, 0), 3: "E", 4: (10.0, 0, 0)}, xmp=xmp))
+    assert facts.shown is not None
+    assert distance_m(52.0, 10.0, facts.shown.lat, facts.shown.lon) == pytest.approx(away_m, abs=0.02)
+    assert (facts.shown.lon < 10.0) == (away_m > 0)
+    assert facts.shown.lat == pytest.approx(52.0, abs=1e-6)
+
+
 def test_a_camera_south_west_below_the_sea(tmp_path: Path) -> None:
     gps = {1: "S", 2: (33.0, 52.0, 30.0), 3: "W", 4: (70.0, 30.0, 0.0), 5: b"\x01", 6: 12.5, 16: "T", 17: 271.5}
     facts = read_facts(write(tmp_path / "a.jpg", gps, taken="2026:05:04 13:02:01", fraction="25"))

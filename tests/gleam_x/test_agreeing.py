@@ -36,6 +36,8 @@ def test_the_first_reason_stays_when_none_agrees() -> None:
 
 def test_reasons_in_chinese_are_read_too() -> None:
     found = agreeing_reasons(
-        [sample(0, "zh", verdict=None)], ["no"], lambda _, number: ["因此这是同一地点。" if not number else "两地并不相同。"]
+        [sample(0, "zh", verdict=None)],
+        ["no"],
+        lambda _, number: ["因此这是同一地点。" if not number else "两地并不相同。"],
     )
     assert found == ["两地并不相同。"]

@@ -12,7 +12,7 @@ from pyproj import Geod, Transformer
 
 from gleam_common.errors import DataError
 
-__all__ = ["Bounds", "LatLon", "LocalFrame", "distance_m", "earth_centred_m"]
+__all__ = ["Bounds", "LatLon", "LocalFrame", "ahead", "distance_m", "earth_centred_m"]
 
 _GEOD = Geod(ellps="WGS84")
 
@@ -85,6 +85,12 @@ def distance_m(
         *(np.asarray(v, dtype=np.float64) for v in (lat1, lon1, lat2, lon2))
     )
     return np.asarray(_GEOD.inv(lon1_, lat1_, lon2_, lat2_)[2])
+
+
+def ahead(start: LatLon, heading_deg: float, away_m: float) -> LatLon:
+    """Return the point on WGS84 that lies ``away_m`` metres from ``start`` in a direction clockwise from true north."""
+    lon, lat, _ = _GEOD.fwd(start.lon, start.lat, heading_deg, away_m)
+    return LatLon(lat=lat, lon=lon)
 
 
 def earth_centred_m(lat: npt.ArrayLike, lon: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from gleam_common.errors import DataError
-from gleam_common.geo import LatLon
+from gleam_common.geo import LatLon, ahead
 from gleam_common.images import PictureTags, read_tags
 
 __all__ = ["PhotoFacts", "facts_of", "read_facts"]
 
 _TAKEN_AT, _TAKEN_AT_FRACTION, _CHANGED_AT = 0x9003, 0x9291, 0x0132
 _LAT_REF, _LAT, _LON_REF, _LON, _ALTITUDE_REF, _ALTITUDE, _DIRECTION_REF, _DIRECTION = 1, 2, 3, 4, 5, 6, 16, 17
+
+_LEAST_PITCH_DEG = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,21 @@ class PhotoFacts:
     taken_at: datetime | None
     is_equirectangular: bool
     is_drone: bool
+
+    @property
+    def shown(self) -> LatLon | None:
+        """The point that the middle of the photo shows, on level ground at the height of take-off.
+
+        The position of the camera where heading, height or pitch is unknown, or the view goes to within 10 degrees of
+        the horizon, where the ground ahead is anybody's guess.
+        """
+        angles = (self.height_m, self.heading_deg, self.pitch_deg)
+        if self.position is None or None in angles:
+            return self.position
+        height_m, heading_deg, pitch_deg = (float(value) for value in angles if value is not None)
+        if pitch_deg < _LEAST_PITCH_DEG or height_m <= 0:
+            return self.position
+        return ahead(self.position, heading_deg, height_m / math.tan(math.radians(pitch_deg)))
 
 
 def read_facts(path: str | Path) -> PhotoFacts:

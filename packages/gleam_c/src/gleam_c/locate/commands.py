@@ -43,7 +43,8 @@ def locate(
         view: uav, map, panorama or ground, of all photos; auto guesses it for each.
         near: LAT,LON: search only around there, such as 52.23,10.90; LAT,LON,RADIUS_M says how far at once.
         radius_m: how far around --near, in metres; 1000 by default.
-        exif_radius_m: search only so far around the GPS position in each photo's own tags; unused otherwise.
+        exif_radius_m: search only so far around the GPS position in each photo's own tags, or around the ground that a
+            drone's height, pitch and heading say it looks at; unused otherwise.
         exif_heading_deg: compare only with tiles turned to within so many degrees of the heading in each photo's own
             tags (a drone's gimbal, a phone's compass), such as 20; unused otherwise.
         candidates: tiles in each answer.

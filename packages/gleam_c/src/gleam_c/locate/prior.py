@@ -41,14 +41,16 @@ def near_given(text: str | None, radius_m: float | None = None) -> Near | None:
 
 
 def near_photo(names: Sequence[str], facts: Sequence[PhotoFacts], radius_m: float) -> Near:
-    """Return the area around where the tags of photos of one spot say that it is: around the first that says so.
+    """Return the area around what the tags of photos of one spot say that they show: the first that says so.
+
+    A drone's height, pitch and heading lead from the camera to the ground that it looks at.
 
     Raises:
         DataError: none says so, or no radius.
     """
     for one in facts:
-        if one.position is not None:
-            return Near(lat=one.position.lat, lon=one.position.lon, radius_m=radius_m)
+        if one.shown is not None:
+            return Near(lat=one.shown.lat, lon=one.shown.lon, radius_m=radius_m)
     raise DataError(
         "no position in the photo's tags (EXIF GPS)",
         value=names[0],

@@ -33,7 +33,7 @@ class BestTiles:
         self._worst_Q = torch.full((queries,), -torch.inf, device=device)
 
     def add(self, here: slice, first: int, scores_qg: Tensor) -> None:
-        """Look at the scores of queries ``here`` and the tiles ``first``, ``first + 1``, ...; lower ones came before."""
+        """Look at the scores of queries ``here`` and of the tiles from ``first`` on; lower ones came before."""
         if first == 0:
             found = scores_qg.topk(min(self._scores_Qk.shape[1], scores_qg.shape[1]), dim=1, sorted=False)
             self._merge(here, found.values, found.indices)
