@@ -86,7 +86,7 @@ def all_pairs(world: Path, out: Path) -> Path:
 
 
 def _tile_row(row: dict[str, Any], tile: dict[str, Any]) -> dict[str, Any]:
-    """Return the gallery row of a query's picture drawn as a tile: where its tile is, in no gallery that is searched."""
+    """Return the gallery row of a query drawn as a tile: where its tile is, in no gallery that is searched."""
     name = f"as-tile-{row['query_id']}"
     return {**tile, "gallery_id": name, "path": f"as_tiles/{name}.png", "area": f"{tile['area']} as tiles"}
 
