@@ -9,7 +9,8 @@
     SMALL=1 python benchmarks/study_c.py       # two runs of a tiny world: does it work?
     python benchmarks/study_c.py --arms unified two_phase --seeds 1
 
-Each run is ``gleam-c train`` in ``OUT/ARM-SEED``, whose ``results.json`` stays; the summary is made of these files.
+Each run is ``gleam-c train`` in ``OUT/ARM-SEED``; its recall goes into ``RESULTS/study_c/ARM-SEED.json``, where a run that
+has one is not made again. The summary is made of these files.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import numpy as np
 import yaml
 from all_pairs import all_pairs
 from gleam_c.train_command import parse_recipe
-from gleam_common.artifacts import read_json, write_atomic
+from gleam_common.artifacts import read_json, write_atomic, write_json
 from gleam_common.progress import progress
 from measuring import write_result
 from scipy.stats import t as student
@@ -71,12 +72,14 @@ class Study:
 
     Args:
         out: folder of the runs.
+        results: folder of one small file for each finished run.
         arms: names of :func:`arms`.
         seeds: of weights, order and augmentation; the world is that of the recipe.
         small: the smoke recipe's world and encoder, one epoch a phase.
     """
 
     out: Path
+    results: Path
     arms: tuple[str, ...]
     seeds: tuple[int, ...]
     small: bool
@@ -86,7 +89,10 @@ class Study:
         return [{**one, "epochs": 1, "batch_size": 16} if self.small else one for one in arms()[arm]]
 
     def run(self, arm: str, seed: int) -> None:
-        """Train and judge one arm, or go on with it; a finished one is left as it is."""
+        """Train and judge one arm, or go on with it, unless its result is there."""
+        kept = self.results / f"{arm}-{seed}.json"
+        if kept.is_file():
+            return
         folder = self.out / f"{arm}-{seed}"
         overlay = self.out / f"{arm}.yaml"
         with write_atomic(overlay) as file:
@@ -100,6 +106,10 @@ class Study:
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"{arm}, seed {seed}: {done.stderr[-2000:]}")
+        found = read_json(folder / "results.json")
+        recall = {view: found["views"][view]["recall@1"] for view in VIEWS}
+        about = {name: found[name] for name in ("commit", "hardware", "training_wall_s")}
+        write_json(kept, {"arm": arm, "seed": seed, "recall@1": recall, **about})
 
     def catalog_of_all_pairs(self, recipe: str) -> list[str]:
         """Return the words that let a run learn from all pairs of views; another arm has made the world."""
@@ -109,8 +119,8 @@ class Study:
 
     def recalls(self, arm: str) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
         """Return recall@1 of each view, one number a seed."""
-        results = [read_json(self.out / f"{arm}-{seed}" / "results.json") for seed in self.seeds]
-        return {view: np.array([one["views"][view]["recall@1"]["value"] for one in results]) for view in VIEWS}
+        results = [read_json(self.results / f"{arm}-{seed}.json") for seed in self.seeds]
+        return {view: np.array([one["recall@1"][view]["value"] for one in results]) for view in VIEWS}
 
 
 def interval(values: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
@@ -163,8 +173,10 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="of the summary")
     options = parser.parse_args()
     small = options.small or os.environ.get("SMALL") == "1"
+    name = f"study_c{'-small' if small else ''}"
     study = Study(
         out=options.out or Path("runs/study-small" if small else "runs/study"),
+        results=options.results / name,
         arms=tuple(options.arms or (SMALL_ARMS if small else arms())),
         seeds=tuple(options.seeds or ((1,) if small else (1, 2, 3))),
         small=small,
@@ -175,7 +187,6 @@ def main() -> None:
         study.run(arm, seed)
     result = summary(study)
     print(shown(result))
-    name = f"study_c{'-small' if small else ''}"
     units = {arm: sum(one["epochs"] * len(one["views"]) for one in study.phases(arm)) for arm in study.arms}
     about = {"unit": "an epoch of one view's training pairs", "units": units}
     print(f"result: {write_result(options.results, name, {**about, **result})}")
