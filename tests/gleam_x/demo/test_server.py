@@ -126,17 +126,33 @@ def test_no_other_file_is_served(client: httpx.Client, folder: Path, route: str)
 
 
 @pytest.mark.parametrize(
-    "route", ["/gradio_api/file={other}", "/gradio_api/file=HTTP://{host}/", "/gradio_api/proxy={other}"]
+    "route",
+    [
+        "/gradio_api/file={other}",
+        "/gradio_api/file/{other}",
+        "/gradio_api/file=HTTP://{host}/",
+        "/gradio_api/proxy={other}",
+    ],
 )
 def test_nothing_is_fetched_from_other_hosts(client: httpx.Client, served: str, route: str) -> None:
     asked = route.format(other=served, host=served.removeprefix("http://"))
     assert client.get(asked).status_code == 403
 
 
-def test_a_file_that_was_not_dropped_is_not_opened(client: httpx.Client, folder: Path, served: str) -> None:
+def test_no_upload_is_fetched_from_an_address(client: httpx.Client, served: str, folder: Path) -> None:
+    before = sorted((folder / "uploads").rglob("*"))
+    for path in (f"{served}config", " HTTPS://example.com/a.jpg"):
+        nested = {"data": [[{"x": file_data(path)}]], "fn_index": locating(client), "session_hash": "u"}
+        assert client.post("/gradio_api/queue/join", json=nested).status_code == 403
+    assert sorted((folder / "uploads").rglob("*")) == before
+    assert client.post("/gradio_api/queue/join", content=b"{").status_code == 422
+    assert client.post("/gradio_api/queue/join", content=b"[" * 3_000_000).status_code == 422
+
+
+def test_a_file_that_was_not_dropped_is_not_opened(client: httpx.Client, folder: Path) -> None:
     private = folder / "private.jpg"
     private.write_bytes(jpeg_bytes(7))
-    for path in (str(private), f"{folder}/uploads/../private.jpg", "/etc/passwd", f"{served}config"):
+    for path in (str(private), f"{folder}/uploads/../private.jpg", "/etc/passwd"):
         told = located(client, file_data(path))
         assert "The same place" not in told, path
         assert "Traceback" not in told

@@ -53,11 +53,12 @@ def results_of(
     draws = draws_of([row.place_id for row in rows], seed)
     views = list(dict.fromkeys(row.view for row in rows))
     deepest = len(rows[0].right)
-    always = {view: _always(of_view(val_rows, view), deepest) for view in views}
-    alone = {view: _alone(of_view(val_rows, view), plan.views.get(view), deepest) for view in views}
+    known = [view for view in views if of_view(val_rows, view)]
+    always = {view: _always(of_view(val_rows, view), deepest) for view in known}
+    alone = {view: _alone(of_view(val_rows, view), plan.views.get(view), deepest) for view in known}
     right = {name: _right(rows, order) for name, order in _orders(plan, always).items()}
     sure_N = np.array([_sure(row, plan.views.get(row.view)) for row in rows])
-    sure_c_N = np.array([_sure(row, alone[row.view]) for row in rows])
+    sure_c_N = np.array([_sure(row, alone.get(row.view)) for row in rows])
     return {
         "schema": 1,
         "protocol": "all tiles of the held-out areas; an overlapping neighbour of the right tile is an error",
@@ -92,17 +93,18 @@ def _alone(rows: Sequence[Row], own: ViewPlan | None, deepest: int) -> ViewPlan:
 
 
 def _orders(plan: Plan, always: Mapping[str, ViewPlan]) -> dict[str, Order]:
-    def planned(row: Row) -> Sequence[int]:
-        own = plan.views.get(row.view)
-        return [0] if own is None else own.order(row.similarity, row.log_odds).tolist()
-
     return {
         "c": lambda row: [0],
         "pointwise": lambda row: np.argsort(-np.array(row.log_odds), kind="stable").tolist(),
         "pairwise": lambda row: wins_order(row.query_first, row.satellite_first),
-        "fused": lambda row: always[row.view].order(row.similarity, row.log_odds).tolist(),
-        "pipeline": planned,
+        "fused": lambda row: _order_by(always.get(row.view), row),
+        "pipeline": lambda row: _order_by(plan.views.get(row.view), row),
     }
+
+
+def _order_by(plan: ViewPlan | None, row: Row) -> Sequence[int]:
+    """Return the order of a row's tiles; GLEAM-C's where its view has no plan."""
+    return [0] if plan is None else plan.order(row.similarity, row.log_odds).tolist()
 
 
 def wins_order(query_first: Sequence[float], satellite_first: Sequence[float], count: int = _DUELLING) -> list[int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,8 @@ class Trained:
         recipe: of the training.
         calibration: of the scores.
         collator: padding on the left.
+        turn: held while the model is used: between two words it keeps positions and the adapter in itself, so that two
+            threads would write each other's.
     """
 
     base: Base
@@ -67,6 +70,7 @@ class Trained:
     recipe: str
     calibration: Calibration
     collator: Collator
+    turn: threading.RLock = field(default_factory=threading.RLock, compare=False, repr=False)
 
     @property
     def explains(self) -> bool:
@@ -102,10 +106,12 @@ class Trained:
                 "a model trained for labels only gives no explanation", fix="train `--recipe verdict_first`"
             )
         if self.recipe == "explain_first":
-            return self._explained_first(samples, batch_size, max_new_tokens, title)
-        self._use("verify")
+            with self.turn:
+                return self._explained_first(samples, batch_size, max_new_tokens, title)
         asked = [_asking(sample, _VERIFY_TASK.get(self.recipe, self.recipe)) for sample in samples]
-        answers = self._judged(asked, scores_of(self.model, self.collator, asked, batch_size, title))
+        with self.turn:
+            self._use("verify")
+            answers = self._judged(asked, scores_of(self.model, self.collator, asked, batch_size, title))
         if not explain:
             return answers
         reasons = self.explanations(samples, [answer.verdict for answer in answers], max_new_tokens, title)
@@ -139,11 +145,13 @@ class Trained:
             return [explanation_of(sample, text) for sample, text in zip(asked, texts, strict=True)]
 
         if self.recipe == "explain_first":
-            return drawn([_asking(sample, "explain_first") for sample in samples], 0)
-        self._use("explain")
+            with self.turn:
+                return drawn([_asking(sample, "explain_first") for sample in samples], 0)
         task = "verdict_first" if self.recipe == "verdict_first" else "explain"
         begun = [told(_asking(sample, task), verdict) for sample, verdict in zip(samples, verdicts, strict=True)]
-        return agreeing_reasons(begun, verdicts, drawn)
+        with self.turn:
+            self._use("explain")
+            return agreeing_reasons(begun, verdicts, drawn)
 
     def _explained_first(
         self, samples: Sequence[Sample], batch_size: int, max_new_tokens: int, title: str

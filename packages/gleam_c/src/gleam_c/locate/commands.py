@@ -145,7 +145,7 @@ def calibrate(
 def locate_command(words: Sequence[str]) -> None:
     """Run ``gleam-c locate``: the words before the first option are photos."""
     photos = list(takewhile(lambda word: not word.startswith("-"), words))
-    named = [json.dumps(photos)] if photos else []
+    named = [json.dumps(photos, ensure_ascii=False)] if photos else []
     run_function(locate, "gleam-c locate", [*named, *_south(words[len(photos) :])], first="photos")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,11 +27,13 @@ def demo(
         model: folder of a finished `gleam-x train`.
         matcher: folder of a GLEAM-C model.
         world: a world with a held-out city: its tiles are searched, its photos are the examples.
-        gallery: folder of that city's gallery; built there when it is absent.
+        gallery: folder of galleries, one for each city and GLEAM-C model; built there when it is absent.
         port: of 127.0.0.1.
     """
     from gleam_x.demo.server import prepare_gradio, serve
 
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, _interrupt)  # or dropped photos would outlive the page
     with tempfile.TemporaryDirectory(prefix="gleam-demo-") as folder:
         uploads = Path(folder) / "uploads"
         uploads.mkdir()
@@ -40,6 +43,10 @@ def demo(
         page, address = serve(open_demo(model, matcher, world, gallery, uploads), port)
         print(f"the page: {address}  (Ctrl-C ends it)", flush=True)
         page.block_thread()
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def demo_command(arguments: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from importlib.resources import files
 from importlib.util import find_spec
@@ -25,8 +26,11 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
-_PROXIES = ("file=http:", "file=https:", "/proxy=")
+_PROXIES = ("file=http:", "file=https:", "/file/http:", "/file/https:", "/proxy=")
 """Routes by which Gradio fetches from other hosts; this page has no use for them."""
+_UPLOAD = "/upload"
+_LARGEST = 1_000_000
+"""Bytes of a request other than an upload."""
 
 
 def prepare_gradio(uploads: str) -> None:
@@ -40,6 +44,7 @@ def prepare_gradio(uploads: str) -> None:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = uploads
     os.environ["GRADIO_SHARE"] = "False"
+    os.environ.pop("GRADIO_ALLOWED_PATHS", None)  # which Gradio would read where this page allows none
     for name in ("NO_PROXY", "no_proxy"):  # Gradio calls its own page once it is up, and a proxy cannot reach it
         os.environ[name] = ",".join(filter(None, (os.environ.get(name, ""), HOST)))
 
@@ -62,9 +67,51 @@ class Guard:
                 message = {**message, "headers": [*message.get("headers", []), *own]}
             await send(message)
 
-        is_foreign = any(part in str(scope["path"]).lower() for part in _PROXIES)
+        path = str(scope["path"]).lower()
+        is_foreign = any(part in path for part in _PROXIES)
+        if scope["method"] == "POST" and not path.endswith(_UPLOAD):
+            body = await _body(receive)
+            is_foreign |= _fetches(body)
+            receive = _again(body, receive)
         app = PlainTextResponse("not here", 403) if is_foreign else self._app
         await app(scope, receive, send_with_headers)
+
+
+async def _body(receive: Receive) -> bytes:
+    """Return a request's body; what is beyond the largest one that the page sends is left out, so that it is no JSON."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")[: _LARGEST - len(body)]
+        more = bool(message.get("more_body", False))
+    return body
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Return what gives the body that was read, then what comes."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replay
+
+
+def _fetches(body: bytes) -> bool:
+    """Return whether a request names a file of another host, which Gradio would fetch into the folder of uploads."""
+    try:
+        waiting = [json.loads(body)]
+    except ValueError:
+        return False  # nor will Gradio read it
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            if str(value.get("path", "")).strip().lower().startswith(("http:", "https:")):
+                return True
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return False
 
 
 def serve(demo: Demo, port: int) -> tuple[Any, str]:

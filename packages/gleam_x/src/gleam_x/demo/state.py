@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from gleam_common.artifacts import MANIFEST_NAME, sha256_file
 from gleam_common.catalog import GALLERY_FILE, Catalog
 from gleam_common.errors import ModelError
 
@@ -58,7 +60,7 @@ def open_demo(run: Path, matcher: Path, world: Path, gallery: Path, uploads: Pat
     _require(world / GALLERY_FILE, "world", "make train-c")
     _require(run / "adapter", "GLEAM-X model", "make train-x")
     area = area_of(Catalog.read(world), "test", places=0, tiles=0, seed=0)
-    folder, tiles = area.build(gallery, matcher)
+    folder, tiles = area.build(gallery / _key(matcher / "model.safetensors", world), matcher)
     return Demo(
         locator=Locator.open(folder, run, matcher, tiles=tiles),
         city=CityMap.of(area.catalog),
@@ -79,6 +81,12 @@ def examples_of(area: Area) -> tuple[Example, ...]:
         rows = dict.fromkeys((shares * len(photos)).astype(int).tolist())
         found += [Example(path=photos[row].path, view=view) for row in rows]
     return tuple(found)
+
+
+def _key(weights: Path, world: Path) -> str:
+    """Return the name of the gallery of a model and a world: another of either gets a gallery of its own."""
+    made_of = (weights, world / GALLERY_FILE, world / MANIFEST_NAME)
+    return hashlib.sha256("".join(sha256_file(path) for path in made_of if path.is_file()).encode()).hexdigest()[:12]
 
 
 def _require(path: Path, what: str, target: str) -> None:

@@ -54,7 +54,7 @@ def locate(
             full, not at the gallery's thumbnails.
         out: file to write: .html, .json or .geojson; a table on the terminal without it.
     """
-    from gleam_x.pipeline.write import check_suffix, write_answers
+    from gleam_x.pipeline.write import check_place, check_suffix, write_answers
 
     if out is not None:
         check_suffix(out)
@@ -76,7 +76,11 @@ def locate(
 
     paths = photo_files(photos)
     locator = Locator.open(gallery, model, matcher, base, tiles)
-    answers = list(progress(locator.stream(paths, question), total=len(paths), desc="photos", unit="photo", delay=1))
+    answers = []
+    for answer in progress(locator.stream(paths, question), total=len(paths), desc="photos", unit="photo", delay=1):
+        if out is not None and not answers:
+            check_place(out, answer)
+        answers.append(answer)
     if out is None:
         print(terminal_table(answers))
     else:
@@ -92,7 +96,7 @@ def locate(
 def locate_command(words: Sequence[str]) -> None:
     """Run ``gleam-x locate``: the words before the first option are photos."""
     photos = list(takewhile(lambda word: not word.startswith("-"), words))
-    named = [json.dumps(photos)] if photos else []
+    named = [json.dumps(photos, ensure_ascii=False)] if photos else []
     run_function(locate, "gleam-x locate", [*named, *_south(words[len(photos) :])], first="photos")
 
 

@@ -18,8 +18,8 @@ class AsyncLocator:
     """A locator whose batches run in threads.
 
     Args:
-        locator: that answers. A run with two adapters switches between them, so leave ``at_once`` at 1 for it.
-        at_once: batches in the models at the same time; others wait for their turn.
+        locator: that answers. GLEAM-X takes one batch at a time, whatever ``at_once`` is; GLEAM-C may search meanwhile.
+        at_once: batches that may be worked on at the same time; others wait for their turn.
 
     Raises:
         ConfigError: nothing may run.

@@ -142,13 +142,13 @@ class ViewPlan:
 
 
 def fit_view(scores: Scores) -> ViewPlan | None:
-    """Return how a view is to be ranked, by its validation queries; None where there are too few of them.
+    """Return how a view is to be ranked, by its validation queries; None where they, or their places, are too few.
 
     Verdicts count where they raise the likelihood of the right tiles beyond chance. The order changes where, besides,
     recall@1 does not fall on queries that the weights were not fitted on; as deep as both hold. (Of the depths, the one
     of the largest gain would do worse: a gain on a hundred queries is mostly luck, the likelihood is less so.)
     """
-    if len(scores.places) < LEAST_QUERIES:
+    if len(scores.places) < LEAST_QUERIES or len(set(scores.places)) < _FOLDS:
         return None
     deepest = scores.right_QK.shape[1]
     depths = [depth for depth in TOP_KS if depth <= deepest] or [deepest]
@@ -175,8 +175,6 @@ def _gain_on_others(scores: Scores, top_k: int) -> float:
     fold_Q = np.random.default_rng(0xF01D).permutation(len(names))[place_Q] % _FOLDS
     gained = 0
     for fold in np.unique(fold_Q):
-        if (fold_Q == fold).all():
-            return 0.0
         fusion = fit_fusion_of_first(scores.take(fold_Q != fold), top_k)
         own = scores.take(fold_Q == fold)
         first_Q = np.argmax(fusion.fuse(own.log_odds_QK[:, :top_k], own.similarity_QK[:, :top_k]), axis=1)

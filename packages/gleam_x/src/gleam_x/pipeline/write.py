@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from gleam_x.pipeline.answer import Answer
 from gleam_x.pipeline.found import Tile
 
-__all__ = ["SUFFIXES", "answers_geojson", "check_suffix", "write_answers"]
+__all__ = ["SUFFIXES", "answers_geojson", "check_place", "check_suffix", "write_answers"]
 
 SUFFIXES = (".html", ".json", ".geojson")
 
@@ -30,6 +30,16 @@ def check_suffix(out: Path) -> None:
         raise ConfigError("ending of --out", value=out.name, allowed=SUFFIXES)
     if out.is_dir():
         raise ConfigError("--out is a folder", value=str(out), fix="give a file, such as answer.html")
+
+
+def check_place(out: Path, answer: Answer) -> None:
+    """Refuse .geojson of a gallery without a place on the globe at the first answer, not behind the last.
+
+    Raises:
+        DataError: so it is.
+    """
+    if out.suffix.lower() == ".geojson":
+        answers_geojson([answer])
 
 
 def write_answers(out: Path, answers: Sequence[Answer]) -> None:
