@@ -9,8 +9,8 @@
     SMALL=1 python benchmarks/study_c.py       # two runs of a tiny world: does it work?
     python benchmarks/study_c.py --arms unified two_phase --seeds 1
 
-Each run is ``gleam-c train`` in ``OUT/ARM-SEED``; its recall goes into ``RESULTS/study_c/ARM-SEED.json``, where a run that
-has one is not made again. The summary is made of these files.
+Each run is ``gleam-c train`` in ``OUT/ARM-SEED``; its recall goes into ``RESULTS/study_c/ARM-SEED.json``, of which the
+summary is made. What has such a file is not run again.
 """
 
 from __future__ import annotations

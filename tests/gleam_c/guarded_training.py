@@ -1,6 +1,7 @@
-"""Trains a few steps on numbers, one of them bad on the last rank only: python guarded_training.py STRATEGY STAGE OUT BAD..
+"""Trains a few steps on numbers, one of them bad on the last rank only: python guarded_training.py STRATEGIES OUT BAD..
 
-Writes the weights after it, and after a run that never had the bad steps, into OUT; or the error's words.
+STRATEGIES are names and ZeRO stages, such as ddp0,deepspeed2. Writes of each the weights after it, and after a run that
+never had the bad steps, into OUT; or the error's words.
 """
 
 from __future__ import annotations
@@ -74,19 +75,21 @@ def trained(config: TrainerConfig, data: Numbers) -> dict[str, Tensor]:
     return full_state_dict(network)
 
 
-def main(strategy: str, stage: str, out: str, *bad_steps: str) -> None:
-    config, bad = (
-        TrainerConfig(strategy=strategy, zero_stage=int(stage), accelerator="cpu", threads=1),
-        list(map(int, bad_steps)),
-    )
-    torch.set_num_threads(1)
+def both_runs(name: str, bad: list[int]) -> list[Any]:
+    """Return the weights with the bad steps and without, or what the error says."""
+    config = TrainerConfig(strategy=name[:-1], zero_stage=int(name[-1]), accelerator="cpu", threads=1)
     try:
-        found: list[Any] = [
+        return [
             trained(config, Numbers(bad, are_there=are_there, processes=config.processes))
             for are_there in (True, False)
         ]
     except TrainingError as error:
-        found = [str(error)]
+        return [str(error)]
+
+
+def main(strategies: str, out: str, *bad: str) -> None:
+    torch.set_num_threads(1)
+    found = {name: both_runs(name, list(map(int, bad))) for name in strategies.split(",")}
     if process_number() == 0:
         torch.save(found, Path(out))
 

@@ -1,6 +1,7 @@
-"""One step of gradient descent on one global batch, by any number of processes: python one_step.py STRATEGY STAGE N OUT.
+"""One step of gradient descent on one global batch, by any number of processes: python one_step.py N OUT STRATEGY...
 
-Writes the weights after it into OUT, for both losses, whole and in pieces.
+A strategy is a name and a ZeRO stage, such as deepspeed2. Writes the weights after the step into OUT, for each strategy,
+for both losses, whole and in pieces.
 """
 
 from __future__ import annotations
@@ -62,16 +63,17 @@ def stepped(config: TrainerConfig, loss: LossConfig) -> dict[str, Tensor]:
     return full_state_dict(module)
 
 
-def main(strategy: str, stage: str, processes: str, out: str) -> None:
-    config = TrainerConfig(
-        strategy=strategy, zero_stage=int(stage), devices=int(processes), accelerator="cpu", threads=1
-    )
+def main(processes: str, out: str, *strategies: str) -> None:
     torch.set_num_threads(1)
-    found = {
-        (kind, at_once): stepped(config, LossConfig(kind=kind, bias=-1.0, pairs_at_once=at_once, rows_at_once=at_once))
-        for kind in ("infonce", "sigmoid")
-        for at_once in (0, 1)
-    }
+    found = {}
+    for name in strategies:
+        config = TrainerConfig(
+            strategy=name[:-1], zero_stage=int(name[-1]), devices=int(processes), accelerator="cpu", threads=1
+        )
+        for kind in ("infonce", "sigmoid"):
+            for at_once in (0, 1):
+                loss = LossConfig(kind=kind, bias=-1.0, pairs_at_once=at_once, rows_at_once=at_once)
+                found[name, kind, at_once] = stepped(config, loss)
     if process_number() == 0:
         torch.save(found, Path(out))
 

