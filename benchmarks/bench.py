@@ -11,6 +11,8 @@ Results go to ``OUT/<name>_<hardware>_<yyyymm>.json``, the page to ``report.html
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -57,11 +59,14 @@ def run_one(benchmark: Benchmark, out: Path, small: bool) -> str:
     words += ["--small"] if small else list(benchmark.words)
     log = out / f"{benchmark.name}.log"
     with log.open("w", encoding="utf-8") as file:
+        running = subprocess.Popen(words, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
         try:
-            done = subprocess.run(words, stdout=file, stderr=subprocess.STDOUT, timeout=LONGEST_S, check=False)
+            running.wait(LONGEST_S)
         except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGKILL)  # its own children too: they would slow the next one
+            running.wait()
             return f"stopped after {LONGEST_S} s"
-    if done.returncode:
+    if running.returncode:
         return f"failed; see {log}"
     log.unlink()
     return ""

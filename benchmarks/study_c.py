@@ -29,6 +29,7 @@ from all_pairs import all_pairs
 from gleam_c.train_command import parse_recipe
 from gleam_common.artifacts import read_json, write_atomic, write_json
 from gleam_common.progress import progress
+from gleam_common.synthcity.build import build_world
 from measuring import write_result
 from scipy.stats import t as student
 
@@ -112,8 +113,11 @@ class Study:
         write_json(kept, {"arm": arm, "seed": seed, "recall@1": recall, **about})
 
     def catalog_of_all_pairs(self, recipe: str) -> list[str]:
-        """Return the words that let a run learn from all pairs of views; another arm has made the world."""
-        world = Path(parse_recipe(["--config", recipe, "--out", str(self.out)])[0].catalog)
+        """Return the words that let a run learn from all pairs of views, of the recipe's world."""
+        parsed = parse_recipe(["--config", recipe, "--out", str(self.out)])[0]
+        world = Path(parsed.catalog)
+        if parsed.world is not None:
+            build_world(parsed.world, world)
         catalog, cache = all_pairs(world, self.out / ALL_PAIRS), self.out / f"{ALL_PAIRS}-cache"
         return ["--catalog", str(catalog), "--root", str(world), "--world", "null", "--cache", str(cache)]
 

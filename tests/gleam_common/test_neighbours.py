@@ -152,10 +152,14 @@ def test_pairs_without_coordinates_have_no_neighbours_and_a_catalog_without_any_
 
 
 def test_metres_of_another_set_are_no_neighbours() -> None:
-    tiles = [{"gallery_id": f"t{n}", "x_m": float(n), "y_m": 0.0} for n in range(4)]
-    world = catalog(
-        tiles, [{"view": "uav", "positives": [f"t{n}"], "query_id": f"{'ab'[n % 2]}/{n}"} for n in range(4)]
-    )
-    table = near_table(world, make_pairs(world), 2)
-    assert table is not None
-    assert table.tolist() == [[2, -1], [3, -1], [0, -1], [1, -1]]
+    def tables(sources: str) -> list[list[int]]:
+        tiles = [{"gallery_id": f"t{n}", "x_m": float(n), "y_m": 0.0, "source": one} for n, one in enumerate(sources)]
+        queries = [{"view": "uav", "positives": [f"t{n}"], "query_id": f"q{n}"} for n in range(4)]
+        world = catalog(tiles, queries)
+        table = near_table(world, make_pairs(world), 2)
+        assert table is not None
+        found: list[list[int]] = table.tolist()
+        return found
+
+    assert tables("abab") == [[2, -1], [3, -1], [0, -1], [1, -1]]
+    assert tables("aaaa")[0] == [1, 2], "one set, whatever the ids look like"

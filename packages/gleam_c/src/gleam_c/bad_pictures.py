@@ -33,6 +33,14 @@ class BadPictures(Callback):
         return len(self._found)
 
     @override
+    def state_dict(self) -> dict[str, Any]:
+        return {"found": sorted(self._found)}
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._found = set(state_dict["found"])
+
+    @override
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:

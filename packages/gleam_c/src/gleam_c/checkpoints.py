@@ -52,12 +52,13 @@ def newest_sound(folder: Path) -> SealedCheckpoint | None:
     """Return the newest checkpoint in ``folder`` whose bytes fit its seal; warn of newer ones that do not."""
     for path in sorted(folder.glob("*.seal.json"), reverse=True):
         try:
-            found, broken = _read_seal(path), None
+            found = _read_seal(path)
+            sealed = SealedCheckpoint(path=folder / found["checkpoint"], spent_s=float(found["spent_s"]))
             broken = next((name for name, sha256 in found["sha256"].items() if _differs(folder / name, sha256)), None)
-        except (ArtifactError, KeyError, TypeError, AttributeError):
+        except (ArtifactError, KeyError, TypeError, AttributeError, ValueError, OSError):
             broken = path.name
         if broken is None:
-            return SealedCheckpoint(path=folder / found["checkpoint"], spent_s=float(found["spent_s"]))
+            return sealed
         warnings.warn(f"{folder / broken} is broken; going on from the checkpoint before", stacklevel=2)
     return None
 

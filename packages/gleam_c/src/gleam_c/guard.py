@@ -39,6 +39,14 @@ class FiniteSteps(Callback):
         self._buffers: list[tuple[Tensor, Tensor]] = []
 
     @override
+    def state_dict(self) -> dict[str, Any]:
+        return {"in_a_row": self._in_a_row, "total": self._total}
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._in_a_row, self._total = state_dict["in_a_row"], state_dict["total"]
+
+    @override
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         engine = _zero_optimizer(trainer)
         if engine is not None:
@@ -76,7 +84,7 @@ class FiniteSteps(Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         is_finite = bool(torch.isfinite(outputs["loss"].detach()))
-        engine = _zero_optimizer(trainer)
+        engine = None if trainer.precision == "16-mixed" else _zero_optimizer(trainer)
         left_out = self._left_out or (engine is not None and bool(engine.overflow)) or not is_finite
         flag = torch.tensor([float(left_out)], device=pl_module.device)
         if not bool(gather(flag, [1] * world_size()).any()):

@@ -71,9 +71,10 @@ def similar_table(encoder: PictureEncoder, data: PairDataModule, k: int) -> npt.
     Tiles are turned and cut as in evaluation (the heading that fits best counts). Where places have several tiles, so
     many more tiles are looked at; a row may then name fewer than ``k`` places, and ends with -1.
 
+    Noise stands for pictures that cannot be read.
+
     Raises:
         ModelError: an embedding is NaN, infinite or zero.
-        DataError: a picture is missing or broken.
     """
     table = np.full((len(data.pairs.view), k), -1, dtype=np.int64)
     embedded: dict[tuple[int, Window], Tensor] = {}
@@ -115,6 +116,7 @@ def _own_slice(
         laid_out=view if view in encoder.laid_out else None,
         rank=rank(),
         world_size=world_size(),
+        keep_bad=True,  # such pairs give way to others when they are drawn
         **turn,
     )
     count = int((data.catalog.column("view", which) == str(view)).sum())

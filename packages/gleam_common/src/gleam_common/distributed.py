@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, cast
 
 import torch
@@ -31,6 +32,9 @@ __all__ = [
     "wait_for_first",
     "world_size",
 ]
+
+_LONGEST_WAIT = timedelta(hours=12)
+"""While the first process renders, checks and decodes; NCCL alone would give up after ten minutes."""
 
 _PORTS = range(20_000, 32_000)
 """Below those that systems hand out by themselves: one of those may be gone before the process group listens on it."""
@@ -61,7 +65,9 @@ def join_cluster(on_gpu: bool) -> bool:
     prepare_launch()
     if on_gpu:
         torch.cuda.set_device(place.local_rank())
-    dist.init_process_group("nccl" if on_gpu else "gloo", rank=process_number(), world_size=place.world_size())
+    dist.init_process_group(
+        "nccl" if on_gpu else "gloo", rank=process_number(), world_size=place.world_size(), timeout=_LONGEST_WAIT
+    )
     return True
 
 

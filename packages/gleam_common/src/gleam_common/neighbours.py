@@ -106,7 +106,8 @@ def near_table(catalog: Catalog, pairs: Pairs, k: int) -> Ints | None:
     latlon = _positions(catalog, pairs, "lat", "lon")
     flat = _positions(catalog, pairs, "x_m", "y_m")
     apart, on_globe = places_apart(pairs), ~np.isnan(latlon[:, 0])
-    set_of_pair = np.unique([name.split("/")[0] for name in catalog.query_ids], return_inverse=True)[1]
+    sources = catalog.column("source", "gallery").astype(str)[pairs.tiles.rows[pairs.tiles.offsets[:-1]]]
+    set_of_pair = np.unique(sources, return_inverse=True)[1]
     frame = np.where(on_globe, -1, np.where(np.isnan(flat[:, 0]), -2, set_of_pair))
     if not (frame >= -1).any():
         return None

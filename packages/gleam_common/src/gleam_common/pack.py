@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from PIL import Image
 
 from gleam_common.artifacts import Stage, open_stage, write_atomic
@@ -132,8 +133,13 @@ def _size(path: Path) -> int:
 
 
 def _digest(catalog: Catalog, sizes: dict[str, int]) -> str:
-    """Return what stands for the ids, paths and sizes of the pictures, wherever they lie."""
-    key = hashlib.sha256(repr((catalog.gallery_ids, catalog.query_ids)).encode())
+    """Return what stands for both tables and the sizes of the pictures, wherever they lie."""
+    key = hashlib.sha256()
+    for table in (catalog.gallery, catalog.queries):
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(table.combine_chunks())
+        key.update(sink.getvalue())
     key.update(repr(sorted(sizes.items())).encode())
     return key.hexdigest()[:16]
 

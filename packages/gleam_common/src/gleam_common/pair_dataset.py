@@ -32,8 +32,8 @@ class PairBatch(TypedDict):
     """Pairs of one view; B pairs, no place twice over all ranks.
 
     ``query`` float32 (B, 3, h, w), ``gallery`` float32 (B, 3, H, W); ``gallery_row`` int64 (B,) row of the tile in the
-    gallery table; ``related`` int64 (B, R) rows that are (semi-)positives of the query, filled with -1; ``bad`` what
-    was wrong with pairs that others stand for.
+    gallery table; ``related`` int64 (B, R) rows that are (semi-)positives of the query, filled with -1; ``bad`` the ids
+    of pairs that others stand for, and what is wrong with them.
     """
 
     query: Tensor
@@ -95,7 +95,7 @@ class PairDataset(Dataset[PairSample]):
         self._heading_up = frozenset(heading_up)
         self._heading_deg = _headings(catalog, self._heading_up)
         self.pairs, self.sizes, self.augment, self.seed = pairs, sizes, augment, seed
-        self._views = [View(name) for name in catalog.column("view")]
+        self._views, self._ids = [View(name) for name in catalog.column("view")], catalog.query_ids
         tile_paths = [catalog.root / path for path in catalog.column("path", "gallery")]
         self._windows = {view: shown_window(view, self._laid_out) for view in catalog.views}
         self._tiles: dict[Window, Pictures] = {
@@ -123,7 +123,7 @@ class PairDataset(Dataset[PairSample]):
             try:
                 return replace(self._sample(key), bad=tuple(bad))
             except DataError as error:
-                bad.append(str(error))
+                bad.append(f"{self._ids[key.pair]}: {error}")
                 if len(bad) == _MOST_BAD:
                     raise
             key = key._replace(pair=int(self._next_of_view[key.pair]))

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from gleam_common.catalog import Catalog, Which
-from gleam_common.errors import ConfigError
+from gleam_common.errors import ConfigError, DataError
 from gleam_common.pair_motion import heading_up
 from gleam_common.picture_store import Pictures, open_pictures
 from gleam_common.plain_loader import PlainLoader
@@ -48,6 +48,7 @@ def picture_loader(
     laid_out: View | None = None,
     rank: int = 0,
     world_size: int = 1,
+    keep_bad: bool = False,
 ) -> PlainLoader[PictureBatch]:
     """Return a loader of :class:`PictureBatch` over the gallery's or the queries' pictures, each once, in order.
 
@@ -67,9 +68,10 @@ def picture_loader(
         rank: of this process, which takes every ``world_size``-th picture beginning with its own number; ``rows`` tell
             where they belong. The slices differ in length by one at most; nothing is repeated.
         world_size: how many processes share the pictures.
+        keep_bad: noise stands for a picture that is missing or broken, the same each time.
 
     Raises:
-        DataError: unknown view; a picture is missing or broken.
+        DataError: unknown view; a picture is missing or broken, unless ``keep_bad``.
         ConfigError: a rank outside the world, or a batch size below one.
     """
     if batch_size < 1 or not 0 <= rank < world_size:
@@ -81,9 +83,10 @@ def picture_loader(
     paths = [catalog.root / path for path in catalog.column("path", which)[rows]]
     is_moved = up_deg is not None or window != WHOLE
     kept_at = store_size(size, window) if is_moved else size
-    pictures = open_pictures(paths, kept_at, cache, f"{which}_{view or 'all'}", laid_out)
+    pictures = open_pictures(paths, kept_at, cache, f"{which}_{view or 'all'}", laid_out, keep_bad=keep_bad)
     ids = catalog.gallery_ids if which == "gallery" else catalog.query_ids
-    dataset = _Pictures(pictures, np.arange(rank, len(rows), world_size), size, up_deg or 0.0, window, is_moved)
+    own = np.arange(rank, len(rows), world_size)
+    dataset = _Pictures(pictures, own, size, up_deg or 0.0, window, is_moved, keep_bad)
     collate = _PictureCollate([ids[row] for row in rows], rows, mean, std)
     return PlainLoader(dataset, workers=workers, batch_size=batch_size, collate_fn=collate)
 
@@ -99,16 +102,22 @@ class _Pictures(Dataset[tuple[int, npt.NDArray[np.uint8]]]):
         up_deg: float,
         window: Window,
         is_moved: bool,
+        keep_bad: bool,
     ) -> None:
         self.pictures, self.own, self.size, self.up_deg, self.window = pictures, own, size, up_deg, window
-        self.is_moved = is_moved
+        self.is_moved, self.keep_bad = is_moved, keep_bad
 
     def __len__(self) -> int:
         return len(self.own)
 
     def __getitem__(self, index: int) -> tuple[int, npt.NDArray[np.uint8]]:
         number = int(self.own[index])
-        picture = self.pictures[number]
+        try:
+            picture = self.pictures[number]
+        except DataError:
+            if not self.keep_bad:
+                raise
+            return number, np.random.default_rng(number).integers(0, 256, (*self.size, 3), dtype=np.uint8)
         if self.is_moved:
             picture = heading_up(picture, self.up_deg, self.size, self.window)
         return number, picture

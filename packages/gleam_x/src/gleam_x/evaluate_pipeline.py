@@ -47,7 +47,7 @@ class Settings:
         seed: of the choice of places and of the bootstrap.
     """
 
-    queries: int = 75
+    queries: int = 225
     val_tiles: int = 250
     top_k: int = 5
     timed: int = 16

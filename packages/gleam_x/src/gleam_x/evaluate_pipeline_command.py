@@ -16,7 +16,7 @@ def evaluate_pipeline(
     matcher: Path = Path("runs/c-synthcity/model"),
     catalog: Path = Path("data/synthcity"),
     out: Path = Path("runs/pipeline-synthcity"),
-    queries: int = 75,
+    queries: int = 225,
     val_tiles: int = 250,
     top_k: int = 5,
     timed: int = 16,

@@ -69,7 +69,8 @@ def _passing(scores_qg: Tensor, worst_q: Tensor) -> tuple[Tensor, Tensor]:
     """Return query and column of what is larger than the worst that its query keeps, query by query."""
     segments = scores_qg.shape[1] // SEGMENT
     whole = segments * SEGMENT
-    parts_qSs = scores_qg[:, :whole].view(-1, SEGMENT, segments)  # segments lie across: their maxima vectorise
+    # Segments lie across: their maxima vectorise.
+    parts_qSs = scores_qg[:, :whole].view(len(scores_qg), SEGMENT, segments)
     query_m, segment_m = _larger(parts_qSs.amax(dim=1), worst_q)
     column_mS = segment_m[:, None] + segments * torch.arange(SEGMENT, device=scores_qg.device)
     query_n, column_n = query_m.repeat_interleave(SEGMENT), column_mS.flatten()

@@ -10,8 +10,12 @@ import sys
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gleam_common.commands import run_function
+
+if TYPE_CHECKING:
+    from gleam_x.pipeline.answer import Answer
 
 __all__ = ["locate", "locate_command"]
 
@@ -76,7 +80,7 @@ def locate(
 
     paths = photo_files(photos)
     locator = Locator.open(gallery, model, matcher, base, tiles)
-    answers = []
+    answers: list[Answer] = []
     for answer in progress(locator.stream(paths, question), total=len(paths), desc="photos", unit="photo", delay=1):
         if out is not None and not answers:
             check_place(out, answer)
