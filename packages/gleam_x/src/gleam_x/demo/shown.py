@@ -36,7 +36,7 @@ def answer_html(answer: Answer, language: str, is_guessed: bool) -> str:
         DataError: the photo has gone meanwhile.
     """
     words, own = WORDS[language], page_words(language)
-    reason = own["view_reasons"].get(answer.view_reason, answer.view_reason)
+    reason = words["view_reasons"].get(answer.view_reason, answer.view_reason)
     why = own["view_guessed"].format(reason=reason) if is_guessed else own["view_given"]
     return _rendered(
         "answer.html.j2",

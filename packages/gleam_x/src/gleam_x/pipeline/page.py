@@ -66,7 +66,7 @@ def _shown(number: int, answer: Answer, words: Mapping[str, Any]) -> dict[str, A
         "number": number,
         "name": answer.photo.name,
         "view": words["views"][answer.view],
-        "view_reason": answer.view_reason,
+        "view_reason": words["view_reasons"].get(answer.view_reason, answer.view_reason),
         "wide": answer.view == "panorama",
         "picture": picture,
         "tile": {"id": best.tile.gallery_id, "uri": _uri(best.tile.picture), "place": place_text(best.tile)},
@@ -101,7 +101,9 @@ def _row(candidate: Candidate, highest: float) -> dict[str, Any]:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f}\u00a0%"
+    if 0.005 <= share < 0.995:
+        return f"{100 * share:.0f}\u00a0%"
+    return "<\u00a01\u00a0%" if share < 0.5 else ">\u00a099\u00a0%"
 
 
 def _uri(jpeg: bytes) -> str:

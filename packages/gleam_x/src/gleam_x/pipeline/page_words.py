@@ -6,9 +6,10 @@ from typing import Any
 
 __all__ = ["WORDS"]
 
+# ``view_reasons`` are GLEAM-C's own words (gleam_c/locate/view_guess.py); others are shown as they come.
 WORDS: dict[str, dict[str, Any]] = {
     "en": {
-        "title": "{photos} photos: {located} located, {open} left open",
+        "title": "Photos: {photos}; located: {located}; left open: {open}",
         "lead": "GLEAM-C finds candidates among satellite tiles; GLEAM-X looks at each of them beside the photo; both "
         "decide, and GLEAM-X says why.",
         "yes": "The same place",
@@ -29,6 +30,7 @@ WORDS: dict[str, dict[str, Any]] = {
         "time": "Time",
         "steps": {"find": "find", "verify": "verify", "explain": "explain"},
         "views": {"uav": "UAV", "map": "street map", "panorama": "panorama", "ground": "ground photo"},
+        "view_reasons": {},
         "footer": "This page holds everything it shows and loads nothing.",
     },
     "zh": {
@@ -52,6 +54,15 @@ WORDS: dict[str, dict[str, Any]] = {
         "time": "用时",
         "steps": {"find": "检索", "verify": "验证", "explain": "解释"},
         "views": {"uav": "无人机影像", "map": "街道地图", "panorama": "全景图", "ground": "地面照片"},
+        "view_reasons": {
+            "as given": "按指定",
+            "its tags say equirectangular": "元数据标明为等距柱状全景",
+            "twice as wide as high, and its left edge goes on at its right": "宽为高的两倍，且左右边缘相接",
+            "light, flat and of few colours, as if drawn": "明亮平整、颜色少，像是绘制的",
+            "its upper part looks like sky": "上部像天空",
+            "no sky, not drawn: seen from above": "没有天空，也不是绘制的：从上方拍摄",
+            "a drone's tags": "带有无人机的元数据",
+        },
         "footer": "本页自带全部内容，不加载任何外部资源。",
     },
 }
