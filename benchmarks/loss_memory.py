@@ -104,9 +104,10 @@ def main() -> None:
         for piece in (0, piece_size)
         for batch in batches
     ]
+    repeats = 1 if options.small else options.repeats
     found: dict[str, Any] = {name: {"at once": {}, "in pieces": {}} for name in works}
     for name, way, piece, batch in progress(runs, desc="memory", unit="batch"):
-        found[name][way][str(batch)] = measured(works[name][0](batch, piece, device), device, options.repeats)
+        found[name][way][str(batch)] = measured(works[name][0](batch, piece, device), device, repeats)
     for name, ways in found.items():
         largest = list(ways["at once"])[-1]
         print(
