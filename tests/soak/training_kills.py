@@ -79,8 +79,14 @@ def one(number: int, recipe: Recipe, out: Path, whole: Path, whole_s: float) -> 
         was_killed = killed(replace(recipe, workers=turn % 2), out, after_s)
         kills.append({"after_s": round(after_s, 3), "killed": was_killed})
     ended = finished(recipe, out)
-    same = ended and all((out / name).read_bytes() == (whole / name).read_bytes() for name in COMPARED)
-    return {"kills": kills, "finished": ended, "same_bytes": same, "same_losses": losses(out) == losses(whole)}
+    other = [name for name in COMPARED if ended and (out / name).read_bytes() != (whole / name).read_bytes()]
+    return {
+        "kills": kills,
+        "finished": ended,
+        "same_bytes": ended and not other,
+        "other_bytes": other,
+        "same_losses": losses(out) == losses(whole),
+    }
 
 
 def main() -> int:
