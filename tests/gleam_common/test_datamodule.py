@@ -117,6 +117,17 @@ def test_persistent_workers_see_the_next_epoch(tiny_world: Path) -> None:
         assert equal(list(loader), batches_of(config(tiny_world), epoch=epoch))
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_iterator_that_was_asked_for_early_goes_through_the_epoch_that_is_set_then(
+    tiny_world: Path, workers: int
+) -> None:
+    """Lightning does so where a run goes on at an epoch's end."""
+    loader = PairDataModule(config(tiny_world, workers=workers)).train_dataloader()
+    early = iter(loader)
+    loader.order.set_epoch(1)
+    assert equal(list(early), batches_of(config(tiny_world), epoch=1))
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_the_state_counts_used_batches_and_resumes_there(tiny_world: Path, workers: int) -> None:
     settings = config(tiny_world, workers=workers)

@@ -96,10 +96,13 @@ class PairLoader(PlainLoader[PairBatch]):
 
     def __iter__(self) -> Iterator[PairBatch]:  # type: ignore[override]  # as in PlainLoader
         self._position = self.order.start
-        return self._counted(super().__iter__())
+        return self._counted()
 
-    def _counted(self, batches: Iterator[PairBatch]) -> Iterator[PairBatch]:
-        for batch in batches:
+    def _counted(self) -> Iterator[PairBatch]:
+        # Begun at the first batch: Lightning asks for an iterator before it says which epoch a run goes on with, and
+        # loader processes would fetch the wrong one ahead.
+        self._position = self.order.start
+        for batch in super().__iter__():
             self._position += 1
             yield batch
 
