@@ -32,6 +32,16 @@ def test_a_pair_counts_once_and_the_first_too_many_is_said() -> None:
         on_batch(counter, batch_of("c.jpg: not a picture"))
 
 
+def test_a_run_that_goes_on_counts_on() -> None:
+    counter, later = (BadPictures(pairs=2000, share=0.001) for _ in range(2))
+    on_batch(counter, batch_of("a", "b"))
+    later.load_state_dict(counter.state_dict())
+    on_batch(later, batch_of("b"))
+    assert later.count == 2
+    with pytest.raises(DataError, match="3 of 2000"):
+        on_batch(later, batch_of("c"))
+
+
 def count_on_ranks(rank: int, world: int, folder: Path) -> None:
     counter = BadPictures(pairs=1000, share=0.002)
     on_batch(counter, batch_of("a"))  # the same one on both ranks

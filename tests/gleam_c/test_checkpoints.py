@@ -29,7 +29,7 @@ def test_the_newest_sound_one_is_found(is_folder: bool, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("is_folder", [False, True])
-@pytest.mark.parametrize("damage", ["a byte", "cut off", "gone", "seal"])
+@pytest.mark.parametrize("damage", ["a byte", "cut off", "gone", "seal", "seal without a time"])
 def test_a_broken_one_leaves_the_one_before_in_force(damage: str, is_folder: bool, tmp_path: Path) -> None:
     written(tmp_path, 9, is_folder=is_folder)
     part = written(tmp_path, 100, is_folder=is_folder)
@@ -41,8 +41,11 @@ def test_a_broken_one_leaves_the_one_before_in_force(damage: str, is_folder: boo
         part.write_bytes(content[:-1])
     elif damage == "gone":
         part.unlink()
-    else:
+    elif damage == "seal":
         (tmp_path / "step00000100.ckpt.seal.json").write_text("{")
+    else:
+        told = (tmp_path / "step00000100.ckpt.seal.json").read_text()
+        (tmp_path / "step00000100.ckpt.seal.json").write_text(told.replace("150.0", '"soon"'))
     with pytest.warns(UserWarning, match=r"step00000100.*is broken; going on from the checkpoint before"):
         found = newest_sound(tmp_path)
     assert found is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,16 @@ def test_the_table_is_that_of_the_definition(tiny_world: Path, headings: dict[Vi
     assert found.shape == (128, K)
     assert np.array_equal(found, by_definition(encoder, data, K))
     assert encoder.training, "training goes on after it"
+
+
+def test_a_bad_picture_does_not_end_the_mining(tiny_world: Path, tmp_path: Path) -> None:
+    """Its pair gives way to another when it is drawn; the others find what they found."""
+    shutil.copytree(tiny_world, tmp_path, dirs_exist_ok=True)
+    broken = Catalog.read(tmp_path)
+    broken.picture_path("queries", 5).write_bytes(b"no picture")
+    whole, found = (similar_table(Weighted(), data_of(folder), K) for folder in (tiny_world, tmp_path))
+    others = np.arange(len(whole)) != 5
+    assert np.array_equal(found[others], whole[others])
 
 
 def test_batches_hold_similar_places(tiny_world: Path) -> None:

@@ -33,6 +33,12 @@ def batches_of(settings: DataConfig, epoch: int = 0) -> list[PairBatch]:
     return list(loader)
 
 
+def id_of(folder: Path, path: str) -> str:
+    """The id of the query whose picture it is."""
+    catalog = Catalog.read(folder)
+    return catalog.query_ids[catalog.column("path").tolist().index(path)]
+
+
 def same(first: Any, second: Any) -> bool:
     if isinstance(first, torch.Tensor):
         return torch.equal(first, second)
@@ -219,7 +225,8 @@ def test_another_pair_stands_for_one_that_cannot_be_read_and_it_is_named(
     (tmp_path / "w/images/map/3.png").write_bytes(b"no picture")
     broken, whole = batches_of(config(tmp_path / "w", workers=workers)), batches_of(config(tiny_world))
     (why,) = {why for batch in broken for why in batch["bad"]}
-    assert re.search(r"^[^\n]*images/map/3\.png: not a picture that can be read", why)
+    name = id_of(tiny_world, "images/map/3.png")
+    assert re.search(rf"^{name}: [^\n]*images/map/3\.png: not a picture that can be read", why)
     cached = batches_of(config(tmp_path / "w", cache=str(tmp_path / "cache")))
     assert equal(broken, cached)
     for batch, before in zip(broken, whole, strict=True):
@@ -238,6 +245,28 @@ def test_a_picture_to_embed_is_named_in_one_line(tiny_world: Path, tmp_path: Pat
     assert "Traceback" not in str(info.value)
     with pytest.raises(DataError, match=r"^[^\n]*3\.png"):
         list(picture_loader(Catalog.read(tmp_path), "queries", size=(32, 32), view="map", workers=workers))
+
+
+def test_every_pair_of_a_bad_tile_is_named(tiny_world: Path, tmp_path: Path) -> None:
+    """Four pairs of one tile are four bad pairs, not one bad picture."""
+    shutil.copytree(tiny_world, tmp_path, dirs_exist_ok=True)
+    Catalog.read(tmp_path).picture_path("gallery", 3).write_bytes(b"no picture")
+    bad = {why.partition(": ")[0] for batch in batches_of(config(tmp_path)) for why in batch["bad"]}
+    tile = Catalog.read(tmp_path).gallery_ids[3]
+    with_it = [row["query_id"] for row in Catalog.read(tmp_path).queries.to_pylist() if tile in row["positives"]]
+    assert len(with_it) > 1
+    assert bad == set(with_it)
+
+
+def test_noise_stands_for_a_bad_picture_where_it_may(tiny_world: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_world, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "images/map/3.png").write_bytes(b"no picture")
+    options: dict[str, Any] = {"size": (32, 32), "view": "map", "keep_bad": True}
+    first, again = (joined(picture_loader(Catalog.read(tmp_path), "queries", **options)) for _ in range(2))
+    whole = joined(picture_loader(Catalog.read(tiny_world), "queries", **options))
+    assert torch.equal(first[1], again[1])
+    changed = [at for at, name in enumerate(whole[0]) if not torch.equal(first[1][at], whole[1][at])]
+    assert [whole[0][at] for at in changed] == [id_of(tiny_world, "images/map/3.png")]
 
 
 def joined(loader: Any) -> tuple[list[str], torch.Tensor, list[int]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow as pa
 import pytest
 from conftest import write_tiny_catalog
 from gleam_common.artifacts import read_manifest
@@ -110,6 +111,12 @@ def test_another_configuration_or_other_pictures_are_refused(tmp_path: Path) -> 
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises(ArtifactError, match="another configuration: pictures"):
         pack_catalog(source, out, replace(config, side=40))
+    pack_catalog(source, out, config, overwrite=True)
+    turned = source.queries.set_column(
+        source.queries.schema.get_field_index("heading_deg"), "heading_deg", pa.array([7.5] * len(source.queries))
+    )
+    with pytest.raises(ArtifactError, match="another configuration: pictures"):
+        pack_catalog(Catalog(gallery=source.gallery, queries=turned, root=source.root), out, config)
     with pytest.raises(ConfigError, match="threads that pack: 0"):
         pack_catalog(source, tmp_path / "other", config, workers=0)
 

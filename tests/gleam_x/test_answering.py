@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -147,6 +149,23 @@ def test_the_explanation_is_of_the_verdict_that_the_calibrated_score_decides(
         told_words = {one.begun for one in seen} | {one.prompt.told_verdict for one in seen}
         assert told_words == (word | {""} if name == "verdict_first" else {verdict, ""})
     assert answers[0].explanation == ". A reason."
+
+
+def test_threads_take_turns_in_the_model(runs: dict[str, Trained], monkeypatch: pytest.MonkeyPatch) -> None:
+    inside, most = [0], [0]
+
+    def counted(model: Any, collator: Any, samples: list[Sample], *_: Any, **__: Any) -> list[Any]:
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        time.sleep(0.02)
+        inside[0] -= 1
+        return [f". {len(samples)}"] * len(samples)
+
+    monkeypatch.setattr(trained_module, "explain_all", counted)
+    with ThreadPoolExecutor(4) as pool:
+        asks = [pool.submit(runs["two_adapters"].explanations, asked(2), ["yes", "no"], title="") for _ in range(4)]
+        assert all(len(ask.result()) == 2 for ask in asks)
+    assert most == [1]
 
 
 def test_each_of_two_adapters_does_its_own(runs: dict[str, Trained]) -> None:

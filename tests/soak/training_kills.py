@@ -17,6 +17,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,13 +40,20 @@ def started(recipe: Recipe, out: Path) -> int:
     child = os.fork()
     if child == 0:
         os.setpgid(0, 0)
-        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+        sys.stdout = sys.stderr = said_of(out).open("w")
         try:
             train(recipe, out)
             os._exit(0)
         except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
             os._exit(1)
     return child
+
+
+def said_of(out: Path) -> Path:
+    """Return the file of what the last child for ``out`` said."""
+    return out.with_name(f"{out.name}.said")
 
 
 def killed(recipe: Recipe, out: Path, after_s: float) -> bool:
@@ -55,7 +63,7 @@ def killed(recipe: Recipe, out: Path, after_s: float) -> bool:
     os.killpg(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     if os.WIFEXITED(status) and os.WEXITSTATUS(status):
-        raise SystemExit(f"a run failed by itself ({out})")
+        raise SystemExit(f"a run failed by itself:\n{said_of(out).read_text()[-3000:]}")
     return os.WIFSIGNALED(status)
 
 
@@ -101,7 +109,7 @@ def main() -> int:
         work = Path(scratch)
         recipe, _, _ = parse_recipe(["--config", "kill", "--out", "runs/kill", "--catalog", str(work / "world")])
         if not finished(recipe, work / "warm"):
-            raise SystemExit("the undisturbed run failed")
+            raise SystemExit(f"the undisturbed run failed:\n{said_of(work / 'warm').read_text()[-3000:]}")
         before_s = time.perf_counter()
         finished(recipe, work / "whole")
         whole_s = time.perf_counter() - before_s

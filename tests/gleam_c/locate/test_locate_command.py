@@ -62,6 +62,13 @@ def test_each_photo_gets_its_tile_in_the_order_of_the_arguments(run, tmp_path, p
     assert "confidence" in told.splitlines()[0]
 
 
+def test_a_name_may_be_of_any_script(run, tmp_path, photos, common):
+    photo = tmp_path / "😀 河.png"
+    photo.write_bytes(Path(photos[20]).read_bytes())
+    run(photo, *common, "--out", tmp_path / "o.json")
+    assert json.loads((tmp_path / "o.json").read_text())["results"][0]["photo"].endswith(photo.name)
+
+
 def test_python_gives_the_same_answers(run, tmp_path, photos, gallery_folder, model, common):
     run(*photos.values(), *common, "--out", tmp_path / "o.json")
     found = Gallery.open(gallery_folder).locate(*photos.values(), model=model, view="map")

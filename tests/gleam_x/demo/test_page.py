@@ -80,6 +80,14 @@ def test_tiny_models_answer_a_photo_of_the_city(
     assert {one.view for one in demo.examples} == {"uav", "map", "panorama", "ground"}
     again = open_demo(pipeline_run, matcher_model, world, tmp_path / "gallery", uploads)
     assert again.locator.finder.sha256 == demo.locator.finder.sha256
+    galleries = {path.name for path in (tmp_path / "gallery").iterdir()}
+    assert len(galleries) == 1
+    other = shutil.copytree(world, tmp_path / "world")
+    (other / "manifest.json").write_text('{"another": "city"}')
+    open_demo(pipeline_run, matcher_model, other, tmp_path / "gallery", uploads)
+    assert len({path.name for path in (tmp_path / "gallery").iterdir()} - galleries) == 1, (
+        "another city, its own gallery"
+    )
     photo = uploads / "photo.png"
     shutil.copy(demo.examples[0].path, photo)
     tile = demo.city.place(demo.city.picture.width / 2, demo.city.picture.height / 2)

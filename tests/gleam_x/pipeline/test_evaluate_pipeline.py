@@ -64,6 +64,14 @@ def test_numbers_by_hand(answers) -> None:
     assert results["timed_as_evaluated"] == 1.0
 
 
+def test_a_view_without_validation_keeps_its_order(answers) -> None:
+    rows = [*ROWS, row(9, [0.0, 2.0, -1.0], SECOND, "ground")]
+    results = results_of(rows, ROWS, Plan(finder_sha256="", judge_sha256="", views={}), answers, seed=0)
+    ground = results["views"]["ground"]
+    assert ground["recall@1_fused"] == ground["recall@1"] == ground["recall@1_c"]
+    assert ground["recall@1_pointwise"]["value"] == 1.0
+
+
 def test_the_plan_is_fitted_on_the_rows_it_is_given_and_decides_each_view_apart(answers) -> None:
     """In "uav" the judge knows the right tile, in "map" it is inverted."""
     val = []

@@ -42,7 +42,7 @@ def most_similar(query_QHD: Embeddings, gallery_GHD: Embeddings, excluded: RowLi
         owner, column = excluded.inside(here, there)
         scores_qg[owner, column] = -torch.inf
         best.add(here, there.start, scores_qg)
-    return best.result()[0].cpu().numpy()
+    return best.result()[0]
 
 
 def gather_slices(own: Tensor, total: int) -> Tensor:

@@ -56,13 +56,11 @@ class PhotoFacts:
         The position of the camera where heading, height or pitch is unknown, or the view goes to within 10 degrees of
         the horizon, where the ground ahead is anybody's guess.
         """
-        angles = (self.height_m, self.heading_deg, self.pitch_deg)
-        if self.position is None or None in angles:
+        if self.position is None or self.height_m is None or self.heading_deg is None or self.pitch_deg is None:
             return self.position
-        height_m, heading_deg, pitch_deg = (float(value) for value in angles if value is not None)
-        if pitch_deg < _LEAST_PITCH_DEG or height_m <= 0:
+        if self.pitch_deg < _LEAST_PITCH_DEG or self.height_m <= 0:
             return self.position
-        return ahead(self.position, heading_deg, height_m / math.tan(math.radians(pitch_deg)))
+        return ahead(self.position, self.heading_deg, self.height_m / math.tan(math.radians(self.pitch_deg)))
 
 
 def read_facts(path: str | Path) -> PhotoFacts:

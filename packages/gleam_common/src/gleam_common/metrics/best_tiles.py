@@ -6,6 +6,7 @@ Axes: q queries and g tiles of a block, k best, s segments of a block's tiles, n
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -59,10 +60,11 @@ class BestTiles:
         self._scores_Qk[here], self._worst_Q[here] = kept.values, kept.values.amin(dim=1)
         self._rows_Qk[here] = torch.cat([self._rows_Qk[here], rows], dim=1).gather(1, kept.indices)
 
-    def result(self) -> tuple[Tensor, Tensor]:
-        """Return rows int64 (Q, k) and scores (Q, k), best first; -1 and minus infinity for want of tiles."""
+    def result(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Return rows (Q, k) and scores (Q, k), best first; -1 and minus infinity for want of tiles."""
         scores, order = self._scores_Qk.sort(dim=1, descending=True, stable=True)
-        return self._rows_Qk.gather(1, order).masked_fill(scores.isneginf(), -1), scores
+        rows = self._rows_Qk.gather(1, order).masked_fill(scores.isneginf(), -1)
+        return rows.cpu().numpy(), scores.cpu().numpy()
 
 
 def _passing(scores_qg: Tensor, worst_q: Tensor) -> tuple[Tensor, Tensor]:

@@ -102,7 +102,7 @@ def search(
     for here, there, scores_qg in score_blocks(query, gallery, title="ranking", **chunks):
         best.add(here, there.start, scores_qg)
         counter.add(here, there, scores_qg)
-    rows, scores = (found.cpu().numpy() for found in best.result())
+    rows, scores = best.result()
     return Found(ranks=counter.ranks(), ranks_without=counter.ranks_without(), rows=rows, scores=scores)
 
 
@@ -149,8 +149,7 @@ def top_k(
     chunks = {"query_chunk": query_chunk, "gallery_chunk": gallery_chunk}
     for here, there, scores_qg in score_blocks(query, gallery, title="searching", **chunks):
         best.add(here, there.start, scores_qg)
-    rows, scores = (found.cpu().numpy() for found in best.result())
-    return rows, scores
+    return best.result()
 
 
 class _Counter:
