@@ -97,7 +97,7 @@ def _epoch(result: Result) -> Iterator[dict[str, Any]]:
                 "unit": "pairs/s",
                 "value": one["pairs_per_s"],
                 "share": share,
-                "beside": "of steps on batches that are there",
+                "beside": "of the steps alone",
             }
 
 
