@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from gleam_common.artifacts import (
+    MANIFEST_NAME,
     config_hash,
+    is_new,
     open_stage,
     read_json,
     read_manifest,
@@ -116,6 +118,23 @@ def test_overwrite_never_empties_a_strangers_folder(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="another kind of artifact: 'catalog'; allowed: toy"):
         open_stage(tmp_path / "b", "toy", {}, overwrite=True)
     assert (tmp_path / "thesis.tex").exists()
+
+
+def test_a_stage_that_was_killed_at_its_very_first_file_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    assert is_new(folder)
+    folder.mkdir()
+    left = folder / f".{MANIFEST_NAME}.6ff533061592.partial"
+    left.write_bytes(b"{")
+    assert is_new(folder)
+    stage = open_stage(folder, "toy", {})
+    (folder / "a.txt").write_text("a")
+    assert not is_new(folder)
+    (folder / "sub").mkdir()
+    (folder / "sub" / ".b.txt.0123.partial").write_bytes(b"cut off")
+    stage.finish(["a.txt"])
+    assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == ["a.txt", MANIFEST_NAME]
+    assert not is_new(folder / "a.txt")
 
 
 @pytest.mark.parametrize(("change", "words"), [("remove", "missing"), ("edit", "its bytes are not those recorded")])

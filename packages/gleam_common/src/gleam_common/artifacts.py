@@ -26,6 +26,7 @@ __all__ = [
     "Manifest",
     "Stage",
     "config_hash",
+    "is_new",
     "open_stage",
     "read_json",
     "read_manifest",
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 MANIFEST_NAME = "manifest.json"
+_PARTIAL = ".*.partial"
 
 
 @contextmanager
@@ -175,7 +177,12 @@ class Stage:
         return self.manifest.complete
 
     def finish(self, files: Iterable[str | Path]) -> Manifest:
-        """Record ``files`` (relative to the folder) with their hashes and mark the artifact complete."""
+        """Record ``files`` (relative to the folder) with their hashes and mark the artifact complete.
+
+        What processes left that were killed while they wrote is removed.
+        """
+        for left in self.folder.rglob(_PARTIAL):
+            left.unlink()
         records = {}
         for name in sorted(Path(file).as_posix() for file in files):
             path = self.folder / name
@@ -222,10 +229,18 @@ def open_stage(folder: str | Path, kind: str, config: Mapping[str, Any], overwri
         if not overwrite:
             raise _other_config(folder, old.config, plain)
         shutil.rmtree(folder)
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    elif not is_new(folder):
         raise ArtifactError(f"{folder} is not empty and has no {MANIFEST_NAME}", fix="choose a new or empty folder")
     write_json(folder / MANIFEST_NAME, asdict(fresh))
     return Stage(folder=folder, manifest=fresh)
+
+
+def is_new(folder: str | Path) -> bool:
+    """Return whether nothing is there: no folder, an empty one, or one whose stage was killed at its first file."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        return not folder.exists()
+    return all(path.match(f".{MANIFEST_NAME}{_PARTIAL[1:]}") for path in folder.iterdir())
 
 
 def _other_config(folder: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> ArtifactError:

@@ -112,8 +112,6 @@ def pack_catalog(
     packed.write(out)
     with write_atomic(out / SKIPPED_FILE) as file:
         file.write("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in skipped).encode())
-    for left in out.rglob(".*.partial"):
-        left.unlink()  # of a process that was killed while it wrote
     there = [name for name in names.values() if (out / name).exists()]
     stage.finish([GALLERY_FILE, QUERIES_FILE, SKIPPED_FILE, *there])
     return _report(stage, before, names, skipped, catalog, packed)

@@ -168,8 +168,6 @@ def _assemble(stage: Stage, planned: pa.Table, paths: Sequence[Path], matrices: 
     files = [f"{EMBEDDINGS}/{name}.npy" for name in matrices]
     for name, path in zip(matrices, files, strict=True):
         _write_matrix(stage.folder / path, len(kept), _arrays(paths, f"embeddings-{name}"))
-    for left in stage.folder.rglob(".*.partial"):
-        left.unlink()  # of a process that was killed while it wrote
     stage.finish([TILES_FILE, THUMBNAILS, *files])
     return len(kept)
 

@@ -16,7 +16,16 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gleam_common.artifacts import MANIFEST_NAME, Stage, open_stage, read_json, read_manifest, write_atomic, write_json
+from gleam_common.artifacts import (
+    MANIFEST_NAME,
+    Stage,
+    is_new,
+    open_stage,
+    read_json,
+    read_manifest,
+    write_atomic,
+    write_json,
+)
 from gleam_common.catalog import GALLERY_FILE, QUERIES_FILE, Catalog
 from gleam_common.errors import ArtifactError, ConfigError
 from gleam_common.progress import progress
@@ -64,7 +73,7 @@ def build_world(config: WorldConfig, out: str | Path, workers: int | None = None
 def is_world_missing(folder: str | Path) -> bool:
     """Whether there is nothing yet, or a world half made: a stopped build goes on where it was."""
     folder = Path(folder)
-    return not folder.exists() or ((folder / MANIFEST_NAME).exists() and not read_manifest(folder).complete)
+    return is_new(folder) or ((folder / MANIFEST_NAME).exists() and not read_manifest(folder).complete)
 
 
 def read_world_config(folder: str | Path) -> WorldConfig:
@@ -126,7 +135,5 @@ def _finish(chunks: Sequence[Chunk], stage: Stage) -> None:
     with write_atomic(out / FACTS_FILE) as file:
         pq.write_table(pa.Table.from_pylist(facts, schema=FACTS_SCHEMA), file, compression="zstd")
     write_json(out / CITIES_FILE, tables["cities"])
-    for left in out.rglob(".*.partial"):
-        left.unlink()  # of a process that was killed while it wrote
     pictures = [row["path"] for row in (*gallery, *queries)]
     stage.finish([GALLERY_FILE, QUERIES_FILE, FACTS_FILE, CITIES_FILE, *pictures])
