@@ -38,7 +38,7 @@ def mark(what: str, where: str = "centre", is_nameable: bool = True) -> Landmark
 def parts():
     rng = np.random.default_rng(0)
     texts = [
-        describe([mark(kind)], view, language, rng)
+        describe([mark(kind)], view, language, rng).text
         for view, kind in KINDS.items()
         for language in ("en", "zh")
         for _ in range(20)
@@ -138,7 +138,13 @@ def test_a_model_learns_to_describe(parts) -> None:
     torch.manual_seed(0)
     model = parts[0]
     comparer = Comparer(
-        model, telling_weights(parts[1].tokenizer, 3.0), lr=1e-2, steps=30, verdict_weight=0.3, shows_weight=0.01
+        model,
+        telling_weights(parts[1].tokenizer, 3.0),
+        lr=1e-2,
+        steps=30,
+        verdict_weight=0.3,
+        shows_weight=0.01,
+        gaze_weight=0.0,
     )
     comparer.log = lambda *_, **__: None  # type: ignore[method-assign, assignment]
     optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=5e-3)

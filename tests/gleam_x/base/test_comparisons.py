@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -11,14 +13,19 @@ from gleam_x.base.comparisons import Comparison, ComparisonBatches
 from gleam_x.base.language import Comparer
 from gleam_x.base.seen import FIELDS, see_pictures, shown_in_fields
 from gleam_x.base.sights import LOOKS, make_sight
+from gleam_x.benchmark.mentions import MarkedText
 from gleam_x.benchmark.pairs import Pair
 from gleam_x.collate import VERDICT, Collator, Sample, model_inputs
 from gleam_x.pixel_budget import PixelBudget
 from gleam_x.prompts import Prompt, build_target
 from gleam_x.tokenizer import train_tokenizer
+from gloo_processes import run_in_processes
 
 RNG = np.random.default_rng(5)
-REASONS = {"en": "Both show a pond.", "zh": "两张图都有池塘。"}
+REASONS = {
+    "en": MarkedText(text="Both show a pond.", mentions=()),
+    "zh": MarkedText(text="两张图都有池塘。", mentions=()),
+}
 
 
 def sight(name: str, view: View, *kinds: str):
@@ -29,7 +36,7 @@ def sight(name: str, view: View, *kinds: str):
 
 @pytest.fixture(scope="module")
 def parts():
-    tokenizer = train_tokenizer(list(REASONS.values()) * 20, 400)
+    tokenizer = train_tokenizer([reason.text for reason in REASONS.values()] * 20, 400)
     model, processor = build_model(PRESETS["nano"], tokenizer), build_processor(tokenizer, PixelBudget())
     sights = {"tile": sight("tile", View.SATELLITE, "pond"), **{str(v): sight(str(v), v, "river") for v in QUERY_VIEWS}}
     pairs = [
@@ -106,7 +113,7 @@ def test_batches_follow_step_and_rank(parts) -> None:
 def test_what_is_shown_is_asked_of_the_token_in_front_of_the_verdict(parts) -> None:
     model, _, _, _, _ = parts
     weights = torch.ones(model.config.text_config.vocab_size)
-    comparer = Comparer(model, weights, lr=1e-3, steps=10, verdict_weight=0.5, shows_weight=1.0)
+    comparer = Comparer(model, weights, lr=1e-3, steps=10, verdict_weight=0.5, shows_weight=1.0, gaze_weight=0.3)
     batch = batches(parts)[0]
     comparer.log = lambda *_, **__: None  # type: ignore[method-assign]
     asked: list[torch.Tensor] = []
@@ -119,3 +126,41 @@ def test_what_is_shown_is_asked_of_the_token_in_front_of_the_verdict(parts) -> N
     row, place = (batch["span_ids"] == VERDICT).nonzero()[0].tolist()
     assert torch.equal(asked[0][row], hidden[0][row, place - 1])
     assert all(weight.grad is None for weight in model.model.visual.parameters())
+
+
+@pytest.mark.parametrize("explained", [0.0, 1.0])
+def test_every_weight_has_a_gradient_whatever_the_batch_is_about(parts, explained: float) -> None:
+    """Or the other processes, whose batches are about something else, wait for this one for ever."""
+    model, _, _, _, _ = parts
+    weights = torch.ones(model.config.text_config.vocab_size)
+    comparer = Comparer(model, weights, lr=1e-3, steps=10, verdict_weight=0.5, shows_weight=1.0, gaze_weight=0.3)
+    comparer.log = lambda *_, **__: None  # type: ignore[method-assign]
+    comparer.zero_grad(set_to_none=True)
+    comparer.training_step(batches(parts, explained=explained)[0], 0).backward()
+    assert not [name for name, one in comparer.named_parameters() if one.requires_grad and one.grad is None]
+
+
+def _see_in_processes(rank: int, world: int, folder: Path) -> None:
+    """Run by gloo_processes: every process leaves what it knows of all pictures."""
+    tokenizer = train_tokenizer([reason.text for reason in REASONS.values()] * 20, 400)
+    model, processor = build_model(PRESETS["nano"], tokenizer), build_processor(tokenizer, PixelBudget())
+    rng = np.random.default_rng(3)
+    pictures = [rng.integers(0, 256, (56, 56, 3), dtype=np.uint8) for _ in range(5)]
+    fact = {"item_id": 1, "detail": "", "colour": "", "roof_colour": "", "share": 0.3, "side": "N", "count": None}
+    facts = [{**fact, "kind": "pond", "box": (0, 0, 30, 30), "image_side": "centre"}]
+    sights = [make_sight(str(n), View.UAV, picture, facts, (56, 56), 28) for n, picture in enumerate(pictures)]
+    seen = see_pictures(model.model.visual, processor, sights, 1, seed=1)
+    known = [(name, one.tokens_TH, one.grid_3, one.shows_F) for name, ones in seen.items() for one in ones]
+    torch.save(known, folder / f"{world}-{rank}.pt")
+
+
+def test_two_processes_see_what_one_sees_and_tell_each_other(tmp_path: Path) -> None:
+    run_in_processes(_see_in_processes, 2, tmp_path)
+    _see_in_processes(0, 1, tmp_path)
+    alone, *others = (torch.load(tmp_path / name, weights_only=False) for name in ("1-0.pt", "2-0.pt", "2-1.pt"))
+    assert len(alone) == 10
+    for other in others:
+        for one, two in zip(alone, other, strict=True):
+            assert (one[0], one[2]) == (two[0], two[2])
+            assert torch.allclose(one[1], two[1], atol=1e-5)
+            assert np.array_equal(one[3], two[3])

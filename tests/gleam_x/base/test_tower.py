@@ -124,7 +124,9 @@ def test_the_tower_learns_where_what_it_sees_is(parts) -> None:
             tower.training_step(batches[step], step).backward()
             optimizer.step()
             optimizer.zero_grad()
-        found = tower(batches[0]["patches"], batches[0]["grid"])[1].view(-1, 2, len(LOOKS))
+        places = tower(batches[0]["patches"], batches[0]["grid"])[1]
+    found, own = places[:, :-2].view(-1, 2, len(LOOKS)), places[:, -2:]
+    assert (own - batches[0]["where"]).pow(2).mean() < 0.08
     apart = (found[:, :, LOOKS.index("pond")] - batches[0]["where"]).pow(2).mean()
     assert apart < 0.08  # one third without knowing: places are spread evenly over [-1, 1]
     assert found[:, :, LOOKS.index("river")].abs().mean() < 0.1

@@ -68,7 +68,7 @@ def sentences_of(text: str, language: str) -> list[str]:
 
 def texts(language: str, seed: int = 0) -> list[tuple[Pair, str]]:
     rng = np.random.default_rng(seed)
-    return [(pair, explain(pair, language, rng)) for pair in PAIRS]
+    return [(pair, explain(pair, language, rng).text) for pair in PAIRS]
 
 
 def has_words(claim: Claim, where: str, sentence: str, language: str, view: View) -> bool:
@@ -149,7 +149,7 @@ def test_chinese_has_its_own_punctuation_and_measure_words() -> None:
         assert "的的" not in text, text
     for claim, measured in (("church", "两座"), ("railway", "两条"), ("building", "两栋"), ("pond", "两个")):
         pair = make_pair([thing(claim, where="left")], [thing(claim)], counts=(2,))
-        text = explain(pair, "zh", np.random.default_rng(0))
+        text = explain(pair, "zh", np.random.default_rng(0)).text
         assert text.count(measured) == 3, "in both pictures and in the comparison"
 
 
@@ -160,7 +160,7 @@ def test_english_has_the_right_articles_and_numbers() -> None:
     assert "an orange-roofed" in everything
     assert "with an orange roof" in everything
     assert not re.search(r"\b(a|an|no|any) \w+ ?\w*(courts|ponds|churches)\b", everything)
-    text = explain(make_pair([thing(where="left")], [thing()], counts=(2,)), "en", np.random.default_rng(1))
+    text = explain(make_pair([thing(where="left")], [thing()], counts=(2,)), "en", np.random.default_rng(1)).text
     assert len(re.findall(r"[Tt]wo ponds", text)) == 3, text
 
 
@@ -174,7 +174,7 @@ def test_what_is_said_of_one_picture_does_not_depend_on_the_verdict(language: st
     wrong = make_pair(first, [thing("river")], "near") if sentence == 0 else make_pair(second, as_tile, "near")
     rng = np.random.default_rng(0)
     drawn = [
-        Counter(sentences_of(explain(pair, language, rng), language)[sentence] for _ in range(2000))
+        Counter(sentences_of(explain(pair, language, rng).text, language)[sentence] for _ in range(2000))
         for pair in (right, wrong)
     ]
     assert set(drawn[0]) == set(drawn[1])

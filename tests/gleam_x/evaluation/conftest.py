@@ -75,7 +75,7 @@ def make_rows(seed: int, pairs: int) -> tuple[list[Prediction], list[Record]]:
         pair = draw_pair(rng, QUERY_VIEWS[number // 6 % len(QUERY_VIEWS)], kinds[number % 6], number)
         score = (2.0 if pair.same_place else -2.0) + float(rng.normal() * 0.1)
         for language in LANGUAGES:
-            text = explain(pair, language, rng)
+            text = explain(pair, language, rng).text
             records.append(record_of_pair(pair, language, text))
             record = records[-1]
             row = Prediction(

@@ -176,6 +176,11 @@ class Collator:
             self._questions[prompt] = parts
         return self._questions[prompt]
 
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Return the characters, first and behind the last, of each token of an answer."""
+        coded = self.processor.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        return [(int(start), int(stop)) for start, stop in coded["offset_mapping"]]
+
     def _answer(self, target: Target) -> tuple[list[int], list[int]]:
         """Return tokens and spans of an answer, with the end of its turn."""
         coded = self.processor.tokenizer(target.text, add_special_tokens=False, return_offsets_mapping=True)

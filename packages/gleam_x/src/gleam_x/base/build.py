@@ -78,7 +78,7 @@ def _make_tokenizer(comparisons: list[Comparison], config: BaseConfig) -> Any:
     # By draw: right and wrong pairs, and both languages, take turns in the list.
     some = np.random.default_rng(config.seed).permutation(len(comparisons))[:_READ].tolist()
     return train_tokenizer(
-        [comparisons[number].reasons[language] for number in some for language in LANGUAGES], config.merges
+        [comparisons[number].reasons[language].text for number in some for language in LANGUAGES], config.merges
     )
 
 

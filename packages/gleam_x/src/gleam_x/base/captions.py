@@ -16,9 +16,11 @@ from gleam_common.views import View
 from torch.utils.data import Dataset
 from typing_extensions import override
 
+from gleam_x.base.gazes import Gaze, spot_of, stacked, told_gazes
 from gleam_x.base.seen import SeenPicture
 from gleam_x.base.sights import Sight
 from gleam_x.benchmark.landmarks import Landmark
+from gleam_x.benchmark.mentions import MarkedText, marked, read_marks
 from gleam_x.benchmark.schema import LANGUAGES
 from gleam_x.benchmark.wording import describe, name_and_place
 from gleam_x.collate import EXPLANATION, Collator
@@ -30,6 +32,9 @@ _MOST_NAMED = 3
 _ASKED = {"en": "What does the picture show?", "zh": "这张图里有什么？"}
 _ASKED_WHERE = {"en": "Where is {thing}?", "zh": "{thing}在哪里？"}
 _ASKED_WHAT = {"en": "What is {place}?", "zh": "{place}有什么？"}
+Told = tuple[str, MarkedText, Sequence[Landmark]]
+"""Question, answer, and the things that it speaks of."""
+
 _ANSWERED = {"en": "There is {thing} {place}.", "zh": "{place}有{thing}。"}
 
 
@@ -67,7 +72,7 @@ class CaptionBatches(Dataset[dict[str, Any]]):
             [(name, nameable[name]) for name, sight in sights.items() if sight.view is view and nameable[name]]
             for view in View
         ]
-        self._seen, self._collator = seen, collator
+        self._sights, self._seen, self._collator = sights, seen, collator
         self._questions: dict[str, tuple[list[int], list[int]]] = {}
         self._whole = whole
         self._steps, self._batch_size, self._key = steps, batch_size, (seed, _STREAM, rank)
@@ -79,21 +84,37 @@ class CaptionBatches(Dataset[dict[str, Any]]):
     def __getitem__(self, step: int) -> dict[str, Any]:
         rng = np.random.default_rng([*self._key, step])
         language, is_caption = LANGUAGES[int(rng.integers(2))], rng.random() < self._whole
-        rows, pictures = [], []
+        rows, pictures, gazes = [], [], []
         for number in range(self._batch_size):
             view = list(View)[number % len(View)]
             pool = self._by_view[number % len(View)]
             name, marks = pool[int(rng.integers(len(pool)))]
-            asked, told = (_caption if is_caption else _about_one)(marks, view, language, rng)
+            asked, told, named = (_caption if is_caption else _about_one)(marks, view, language, rng)
             pictures.append(self._seen[name][0])
-            rows.append(self._row(asked, told, len(pictures[-1].tokens_TH)))
+            rows.append(self._row(asked, told.text, len(pictures[-1].tokens_TH)))
+            gazes += self._gazes(number, rows[-1], told, named, self._sights[name])
         grids = torch.tensor([picture.grid_3 for picture in pictures])
-        return self._collator.pad(rows, with_labels=True) | {
+        words = self._collator.pad(rows, with_labels=True)
+        length = words["input_ids"].shape[1]
+        return words | {
+            "told": stacked(gazes, length),
+            "matched": stacked([], length),
             "image_grid_thw": grids,
             "seen": [picture.tokens_TH for picture in pictures],
             # As if both pictures of a pair were this one.
             "shows": torch.from_numpy(np.stack([np.tile(picture.shows_F, 2) for picture in pictures])),
         }
+
+    def _gazes(
+        self, number: int, row: tuple[list[int], list[int]], told: MarkedText, named: Sequence[Landmark], sight: Sight
+    ) -> list[Gaze]:
+        tokens, spans = row
+        picture = tokens.index(self._collator.image_id) + np.arange(np.prod(sight.grid))
+        shown = [
+            (mention, spot_of(sight.things, named[mention.number].item_id, sight.grid, picture))
+            for mention in told.mentions
+        ]
+        return list(told_gazes(number, shown, self._collator.offsets(told.text), spans.index(EXPLANATION)))
 
     def _row(self, asked: str, told: str, count: int) -> tuple[list[int], list[int]]:
         """Return tokens and spans of a sample whose picture takes ``count`` tokens."""
@@ -106,16 +127,18 @@ class CaptionBatches(Dataset[dict[str, Any]]):
         return [*question, *answer], [0] * len(question) + [EXPLANATION] * len(answer)
 
 
-def _caption(marks: Sequence[Landmark], view: View, language: str, rng: np.random.Generator) -> tuple[str, str]:
+def _caption(marks: Sequence[Landmark], view: View, language: str, rng: np.random.Generator) -> Told:
     named = marks[: 1 + int(rng.integers(_MOST_NAMED))]
-    return _ASKED[language], describe(named, view, language, rng)
+    return _ASKED[language], describe(named, view, language, rng), named
 
 
-def _about_one(marks: Sequence[Landmark], view: View, language: str, rng: np.random.Generator) -> tuple[str, str]:
+def _about_one(marks: Sequence[Landmark], view: View, language: str, rng: np.random.Generator) -> Told:
     """Return a question for the place of a thing, or for the thing of a place, and the answer."""
-    thing, place = name_and_place(marks[int(rng.integers(len(marks)))], view, language, rng)
+    mark = marks[int(rng.integers(len(marks)))]
+    thing, place = name_and_place(mark, view, language, rng)
     asked = (_ASKED_WHERE, _ASKED_WHAT)[int(rng.integers(2))]
-    return asked[language].format(thing=thing, place=place), _ANSWERED[language].format(thing=thing, place=place)
+    answer = marked(_ANSWERED[language].format(thing=thing, place=place), 0)
+    return asked[language].format(thing=thing, place=place), read_marks(answer), [mark]
 
 
 class InTurn(Dataset[dict[str, Any]]):

@@ -43,6 +43,7 @@ class BaseConfig:
         verdict_weight: of the verdict in the loss, 0 to 1.
         telling_weight: of words that depend on pictures and verdict beside those that could be others.
         shows_weight: of what pictures show, asked half way up the language model.
+        gaze_weight: of where some of its heads look.
         processes: on CPU cores; 1 trains in this process.
 
     Raises:
@@ -69,6 +70,7 @@ class BaseConfig:
     verdict_weight: float = 0.3
     telling_weight: float = 3.0
     shows_weight: float = 0.1
+    gaze_weight: float = 0.3
     processes: int = 2
 
     def __post_init__(self) -> None:

@@ -13,10 +13,11 @@ from typing import Any
 import lightning
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from typing_extensions import override
 
+from gleam_x.base.gazes import gaze_loss, heard, taught_heads
 from gleam_x.base.optimizer import optimizer_and_schedule
 from gleam_x.base.seen import FIELDS
 from gleam_x.base.sights import LOOKS
@@ -28,6 +29,7 @@ __all__ = ["Comparer"]
 _WORDS = ("input_ids", "attention_mask", "mm_token_type_ids", "image_grid_thw")
 
 
+_POINTING = 3.0
 _RARE = -4.0
 """Log odds at which the head begins: hardly any field shows any one look."""
 
@@ -42,45 +44,67 @@ class Comparer(lightning.LightningModule):
         steps: of the training, for the schedule.
         verdict_weight: of the verdict in the loss.
         shows_weight: of what both pictures show.
+        gaze_weight: of where some heads look.
     """
 
     def __init__(
-        self, model: Any, telling_V: Tensor, *, lr: float, steps: int, verdict_weight: float, shows_weight: float
+        self,
+        model: Any,
+        telling_V: Tensor,
+        *,
+        lr: float,
+        steps: int,
+        verdict_weight: float,
+        shows_weight: float,
+        gaze_weight: float,
     ) -> None:
         super().__init__()
         self.model = model.train()
         self.model.model.visual.requires_grad_(False)
-        self.shows = _head(model, 2 * FIELDS * len(LOOKS))
+        self.shows = _head(model, 2 * FIELDS * len(LOOKS), _RARE)
+        self.point = _head(model, 2, 0.0)
         self.telling_V: Tensor
         self.register_buffer("telling_V", telling_V, persistent=False)
+        self._telling, self._matching = taught_heads(model.config.text_config)
         self._lr, self._steps = lr, steps
-        self._verdict_weight, self._shows_weight = verdict_weight, shows_weight
+        self._verdict_weight, self._shows_weight, self._gaze_weight = verdict_weight, shows_weight, gaze_weight
 
     @override
     def training_step(self, batch: dict[str, Any], _: int) -> Tensor:
-        last_BTH, middle_BTH = _hidden_states(self.model, batch)
+        with heard(self.model, sorted({*self._telling.layers, *self._matching.layers})) as inputs:
+            last_BTH, hidden = _hidden_states(self.model, batch)
+        told_gaze = gaze_loss(self.model, inputs, self._telling, batch["told"])
+        matched_gaze = gaze_loss(self.model, inputs, self._matching, batch["matched"])
         logits_SV, labels_S, spans_S = logits_of_hidden(self.model, last_BTH, batch)
-        shows = _shows_loss(self.shows, middle_BTH, batch)
+        shows = _shows_loss(self.shows, hidden[len(hidden) // 2], batch)
+        pointed = _pointing_loss(self.point, hidden[self._telling.layers[-1] + 1], batch["told"])
         is_verdict_S = spans_S == VERDICT
         loss_S = cross_entropy(logits_SV, labels_S, reduction="none")
         told = _mean(loss_S, self.telling_V[labels_S] * ~is_verdict_S)
         if is_verdict_S.any():
             right_S = (logits_SV.argmax(dim=-1) == labels_S).float()
             self.log("verdict", _mean(right_S, is_verdict_S.float()), prog_bar=True)
-        for name, value in (("words", told), ("shows", shows)):
+        for name, value in (
+            ("words", told),
+            ("shows", shows),
+            ("told", told_gaze),
+            ("matched", matched_gaze),
+            ("points", pointed),
+        ):
             self.log(name, value.detach(), prog_bar=True)
         verdict = _mean(loss_S, is_verdict_S.float())
-        return self._verdict_weight * verdict + (1 - self._verdict_weight) * told + self._shows_weight * shows
+        words = self._verdict_weight * verdict + (1 - self._verdict_weight) * told
+        return words + self._shows_weight * shows + self._gaze_weight * (told_gaze + matched_gaze + _POINTING * pointed)
 
     @override
     def configure_optimizers(self) -> Any:
         return optimizer_and_schedule(self, self._lr, self._steps, weight_decay=0.02)
 
 
-def _head(model: Any, count: int) -> nn.Module:
+def _head(model: Any, count: int, begins: float) -> nn.Module:
     hidden = model.config.text_config.hidden_size
     head = nn.Linear(hidden, count)
-    nn.init.constant_(head.bias, _RARE)
+    nn.init.constant_(head.bias, begins)
     return nn.Sequential(nn.LayerNorm(hidden), head)
 
 
@@ -89,12 +113,12 @@ def _mean(values_S: Tensor, weights_S: Tensor) -> Tensor:
     return (values_S * weights_S).sum() / weights_S.sum().clamp(min=1.0)
 
 
-def _hidden_states(model: Any, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
-    """Return the last hidden states (B, T, H), and those half way up."""
+def _hidden_states(model: Any, batch: dict[str, Any]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Return the last hidden states (B, T, H), and those below each layer."""
     words = {name: batch[name] for name in _WORDS}
     seen = {"image": BaseModelOutputWithPooling(pooler_output=batch["seen"])}
     out = model.model(**words, mm_encoder_outputs=seen, use_cache=False, output_hidden_states=True)
-    return out[0], out.hidden_states[model.config.text_config.num_hidden_layers // 2]
+    return out[0], out.hidden_states
 
 
 def _shows_loss(head: nn.Module, middle_BTH: Tensor, batch: dict[str, Any]) -> Tensor:
@@ -102,3 +126,11 @@ def _shows_loss(head: nn.Module, middle_BTH: Tensor, batch: dict[str, Any]) -> T
     place_B = (batch["span_ids"][:, 1:] != 0).float().argmax(dim=1)
     shows_BL = head(middle_BTH[torch.arange(len(place_B)), place_B])
     return binary_cross_entropy_with_logits(shows_BL, batch["shows"], reduction="none").sum(dim=1).mean()
+
+
+def _pointing_loss(head: nn.Module, hidden_BTH: Tensor, told: dict[str, Tensor]) -> Tensor:
+    """Return how far what is known at the words of a thing is from where the thing is, squared, -1 to 1 a side."""
+    sample_R, token_R = told["rows"].T
+    if not len(sample_R):  # every process needs a gradient of every weight, or the others wait for it
+        return 0.0 * head(hidden_BTH[:1, 0]).sum()
+    return mse_loss(head(hidden_BTH[sample_R, token_R]), told["middle"], reduction="none").sum(dim=1).mean()

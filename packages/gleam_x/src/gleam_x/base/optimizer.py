@@ -19,7 +19,7 @@ from gleam_x.base.muon import Muon
 
 __all__ = ["MuonAndAdamW", "optimizer_and_schedule", "warm_cosine"]
 
-_NOT_MATRICES = ("embed_tokens", "lm_head", "head.", "where.", "shows.")
+_NOT_MATRICES = ("embed_tokens", "lm_head", "head.", "where.", "shows.", "point.")
 _ADAM_LR = 4e-3
 
 

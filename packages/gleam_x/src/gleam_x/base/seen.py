@@ -5,13 +5,14 @@ Axes: T tokens of a picture, H hidden, L looks, F looks in each of nine fields.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from gleam_common.distributed import gather, rank, rows_of_ranks, world_size
 from gleam_common.progress import progress
 from torch import Tensor
 
@@ -23,7 +24,7 @@ __all__ = ["FIELDS", "SeenPicture", "see_pictures", "shown_in_fields"]
 FIELDS = 9
 """Of a picture, three by three."""
 
-_BATCH = 64
+_BATCH, _STREAM = 64, 41
 _LEAST_PART = 0.95
 _SHOWN = 0.1
 
@@ -49,35 +50,52 @@ def see_pictures(
 ) -> dict[str, list[SeenPicture]]:
     """Return each picture by its id: first the whole one, then so many mirrored or turned variants of it.
 
-    A variant shows the same place, but not the same sides: it serves for verdicts, not for reasons.
+    A variant shows the same place, but not the same sides: it serves for verdicts, not for reasons. Processes of one
+    group see each its part and tell the others; all of them must call this.
     """
-    rng = np.random.default_rng([seed, 41])
-    glimpses = [
-        (sight.picture_id, glimpse)
-        for sight in sights
-        for glimpse in (sight.whole, *(sight.part(rng, _LEAST_PART) for _ in range(variants)))
-    ]
-    seen: dict[str, list[SeenPicture]] = {}
-    starts = range(0, len(glimpses), _BATCH)
+    jobs = [(number, variant) for number in range(len(sights)) for variant in range(1 + variants)]
+    shares = [range(start, len(jobs), world_size()) for start in range(world_size())]
+    own = shares[rank()]
+    tokens: list[Tensor] = []
+    shows: list[npt.NDArray[np.float32]] = []
     with one_frame_patches(visual), torch.no_grad():
-        for start in progress(starts, desc="seeing", unit="batch", leave=False):
-            chunk = glimpses[start : start + _BATCH]
-            for (name, _), found in zip(chunk, _see(visual, processor, [g for _, g in chunk]), strict=True):
-                seen.setdefault(name, []).append(found)
-    return seen
+        for start in progress(range(0, len(own), _BATCH), desc="seeing", unit="batch", leave=False):
+            glimpses = [_glimpse(sights[jobs[n][0]], *jobs[n], seed) for n in own[start : start + _BATCH]]
+            tokens.append(_see(visual, processor, glimpses))
+            grids = (sights[jobs[n][0]].grid for n in own[start : start + _BATCH])
+            shows += [shown_in_fields(g.looks_TL, *grid) for g, grid in zip(glimpses, grids, strict=True)]
+    all_TH, all_NF = _told(torch.cat(tokens)), _told(torch.from_numpy(np.stack(shows))).numpy()
+    told = [jobs[n] for share in shares for n in share]
+    parts = all_TH.split([int(np.prod(sights[number].grid)) for number, _ in told])
+    found = dict(zip(told, zip(parts, all_NF, strict=True), strict=True))
+    return {
+        sight.picture_id: [_seen(sight, *found[number, variant]) for variant in range(1 + variants)]
+        for number, sight in enumerate(sights)
+    }
 
 
-def _see(visual: Any, processor: Any, glimpses: Sequence[Glimpse]) -> Iterable[SeenPicture]:
+def _glimpse(sight: Sight, number: int, variant: int, seed: int) -> Glimpse:
+    return sight.part(np.random.default_rng([seed, _STREAM, number, variant]), _LEAST_PART) if variant else sight.whole
+
+
+def _told(rows: Tensor) -> Tensor:
+    return gather(rows, rows_of_ranks(len(rows)))
+
+
+def _seen(sight: Sight, tokens_TH: Tensor, shows_F: npt.NDArray[np.float32]) -> SeenPicture:
+    grid = (1, 2 * sight.grid[0], 2 * sight.grid[1])
+    return SeenPicture(tokens_TH=tokens_TH.clone(), grid_3=grid, shows_F=shows_F)
+
+
+def _see(visual: Any, processor: Any, glimpses: Sequence[Glimpse]) -> Tensor:
+    """Return the tower's tokens of all glimpses, one after another (T, H)."""
     images = processor.image_processor
     mean, std = (torch.tensor(values).view(3, 1) for values in (images.image_mean, images.image_std))
     patches = torch.from_numpy(np.concatenate([patch_rows(glimpse.picture_HWC) for glimpse in glimpses]))
     values = ((patches.float() / 255).view(len(patches), 3, -1) - mean) / std
     grids = [(1, glimpse.picture_HWC.shape[0] // PATCH, glimpse.picture_HWC.shape[1] // PATCH) for glimpse in glimpses]
-    tokens = visual(values.flatten(1), grid_thw=torch.tensor(grids)).pooler_output
-    parts = tokens.split([len(glimpse.looks_TL) for glimpse in glimpses])
-    for glimpse, grid, part in zip(glimpses, grids, parts, strict=True):
-        shows = shown_in_fields(glimpse.looks_TL, grid[1] // 2, grid[2] // 2)
-        yield SeenPicture(tokens_TH=part.clone(), grid_3=grid, shows_F=shows)
+    tokens_TH: Tensor = visual(values.flatten(1), grid_thw=torch.tensor(grids)).pooler_output
+    return tokens_TH
 
 
 def shown_in_fields(looks_TL: npt.NDArray[np.float32], down: int, across: int) -> npt.NDArray[np.float32]:

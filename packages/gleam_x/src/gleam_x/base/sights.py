@@ -41,6 +41,8 @@ _THREADS = 4
 _SPARE = 1.4
 """How many times as large as the model sees them pictures are kept, so that parts of them are sharp."""
 _MIRRORED = 0.5
+_COVERED = 0.3
+"""Share of a token's square that a thing covers where it is to be looked for, or the most that it covers of any."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +68,7 @@ class Sight:
         picture_HWC: uint8, larger than the model sees it.
         grid: tokens down and across.
         side_px: of a token's square.
+        items: item_id of each thing.
         boxes_N4: float32, left, top, right, bottom of each thing as shares of the picture; right may exceed 1 where a
             thing lies across a panorama's seam.
         looks_NL: bool, which looks each thing counts for.
@@ -76,6 +79,7 @@ class Sight:
     picture_HWC: Picture
     grid: tuple[int, int]
     side_px: int
+    items: tuple[int, ...]
     boxes_N4: Floats
     looks_NL: npt.NDArray[np.bool_]
 
@@ -83,6 +87,17 @@ class Sight:
     def whole(self) -> Glimpse:
         """The whole picture, as it stands in a pair."""
         return Glimpse(picture_HWC=_prepared(self._sized(self.picture_HWC)), looks_TL=self._looks(self.boxes_N4))
+
+    @cached_property
+    def things(self) -> dict[int, npt.NDArray[np.bool_]]:
+        """Which tokens of the whole picture each thing covers a good part of (T,), by item_id."""
+        share_NT = self._shares(self.boxes_N4)
+        covers_NT = share_NT >= np.minimum(_COVERED, share_NT.max(axis=1, initial=0.0, keepdims=True))
+        return {
+            item: covers_T & (share_T > 0)
+            for item, covers_T, share_T in zip(self.items, covers_NT, share_NT, strict=True)
+            if share_T.any()
+        }
 
     def part(self, rng: np.random.Generator, least: float) -> Glimpse:
         """Return a part of the picture, mirrored or not; views from straight above are turned by quarters, panoramas
@@ -119,14 +134,18 @@ class Sight:
 
     def _looks(self, boxes_N4: npt.NDArray[Any], turn: float = 1.0) -> Floats:
         """Return (T, L) for boxes in shares of what is seen; ``turn`` is how wide the whole picture is beside it."""
+        share_NT = self._shares(boxes_N4, turn)
+        looks = [share_NT[of_look].max(axis=0, initial=0.0) for of_look in self.looks_NL.T]
+        return np.stack(looks, axis=1).astype(np.float32)
+
+    def _shares(self, boxes_N4: npt.NDArray[Any], turn: float = 1.0) -> Floats:
+        """Return which share of each token's square each box covers (N, T)."""
         left, top, right, bottom = boxes_N4.T.astype(np.float32)
         rows, columns = self.grid
         down_NY = _overlap(rows, top, bottom)
         turns = (-turn, 0.0, turn) if self.view is View.PANORAMA else (0.0,)
         across_NX = np.sum([_overlap(columns, left + by, right + by) for by in turns], axis=0)
-        share_NT = (down_NY[:, :, None] * across_NX[:, None, :]).reshape(len(boxes_N4), rows * columns)
-        looks = [share_NT[of_look].max(axis=0, initial=0.0) for of_look in self.looks_NL.T]
-        return np.stack(looks, axis=1).astype(np.float32)
+        return np.asarray((down_NY[:, :, None] * across_NX[:, None, :]).reshape(len(boxes_N4), rows * columns))
 
 
 def looks_of(mark: Landmark) -> list[int]:
@@ -179,13 +198,14 @@ def make_sight(
     """Return the sight of a picture from its rows of ``facts.parquet``, whose boxes count in its pixels."""
     height, width = picture_HWC.shape[:2]
     kept = cv2.resize(picture_HWC, (round(size[1] * _SPARE), round(size[0] * _SPARE)), interpolation=cv2.INTER_AREA)
-    boxes, looks = [], []
+    items, boxes, looks = [], [], []
     for fact in facts:
         of_thing = sorted({look for mark in landmarks_of([fact], view) for look in looks_of(mark)})
         if fact["count"] is not None or fact["box"] is None or not of_thing:
             continue
         left, top, right, bottom = fact["box"]
         right += width if right <= left else 0  # across a panorama's seam
+        items.append(int(fact["item_id"]))
         boxes.append((left / width, top / height, right / width, bottom / height))
         looks.append(np.isin(np.arange(len(LOOKS)), of_thing))
     return Sight(
@@ -194,6 +214,7 @@ def make_sight(
         picture_HWC=np.asarray(kept),
         grid=(size[0] // side_px, size[1] // side_px),
         side_px=side_px,
+        items=tuple(items),
         boxes_N4=np.array(boxes, dtype=np.float32).reshape(-1, 4),
         looks_NL=np.array(looks, dtype=np.bool_).reshape(-1, len(LOOKS)),
     )

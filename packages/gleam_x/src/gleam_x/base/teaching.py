@@ -79,5 +79,6 @@ def teach_language(
         steps=config.language_steps,
         verdict_weight=config.verdict_weight,
         shows_weight=config.shows_weight,
+        gaze_weight=config.gaze_weight,
     )
     fit(comparer, batches, config.language_steps, config.processes, "language model")

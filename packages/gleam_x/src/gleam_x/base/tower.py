@@ -100,7 +100,7 @@ class Tower(lightning.LightningModule):
         super().__init__()
         self.visual, self._lr, self._steps = visual.train(), lr, steps
         self.head = nn.Linear(visual.config.out_hidden_size, len(LOOKS))
-        self.where = nn.Linear(visual.config.out_hidden_size, 2 * len(LOOKS))
+        self.where = nn.Linear(visual.config.out_hidden_size, 2 * len(LOOKS) + 2)
         self.mean: Tensor
         self.std: Tensor
         self.register_buffer("mean", torch.tensor(mean).view(3, 1), persistent=False)
@@ -108,7 +108,9 @@ class Tower(lightning.LightningModule):
 
     @override
     def forward(self, patches_PD: Tensor, grid_N3: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits of looks (T, L) of uint8 patches, and how far down and across each is, where it is (T, 2 L)."""
+        """Return logits of looks (T, L) of uint8 patches, and how far down and across each is, where it is, and the
+        token itself (T, 2 L + 2).
+        """
         values = ((patches_PD.float() / 255).view(len(patches_PD), 3, -1) - self.mean) / self.std
         tokens_TH = self.visual(values.flatten(1), grid_thw=grid_N3).pooler_output
         return self.head(tokens_TH), self.where(tokens_TH)
@@ -119,7 +121,8 @@ class Tower(lightning.LightningModule):
         looks = binary_cross_entropy_with_logits(logits_TL, batch["looks"], reduction="none").sum(dim=1).mean()
         # Zero where a look is not: even a mean over all tokens then tells where things are, and a language model that
         # cannot yet choose among tokens has something to begin with.
-        where_TX = (batch["where"][:, :, None] * batch["looks"][:, None, :]).flatten(1)
+        looks_TX = (batch["where"][:, :, None] * batch["looks"][:, None, :]).flatten(1)
+        where_TX = torch.cat([looks_TX, batch["where"]], dim=1)
         where = mse_loss(found_TX, where_TX, reduction="none").sum(dim=1).mean()
         self.log("loss", looks, prog_bar=True)
         self.log("where", where, prog_bar=True)

@@ -219,7 +219,7 @@ def _record(pair: Pair, split: str, language: str, rng: np.random.Generator) -> 
         negative_kind=pair.negative_kind,
         language=language,
         verdict="yes" if pair.same_place else "no",
-        explanation=explain(pair, language, rng),
+        explanation=explain(pair, language, rng).text,
         claims=claims_of(pair),
         provenance=Provenance(teacher="synthcity", prompt_version=WORDING_VERSION),
     )

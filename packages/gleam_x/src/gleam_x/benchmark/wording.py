@@ -17,6 +17,7 @@ from gleam_common.errors import ConfigError
 from gleam_common.views import View
 
 from gleam_x.benchmark.landmarks import Landmark
+from gleam_x.benchmark.mentions import MarkedText, capitalised, marked, read_marks
 from gleam_x.benchmark.pairs import Pair
 from gleam_x.benchmark.schema import LANGUAGES, Claim
 
@@ -63,8 +64,10 @@ def _claim(mark: Landmark, count: int | None, **where: str) -> Claim:
     return Claim(what=mark.what, colour=mark.colour, part=mark.part, count=count, **where)
 
 
-def explain(pair: Pair, language: str, rng: np.random.Generator) -> str:
+def explain(pair: Pair, language: str, rng: np.random.Generator) -> MarkedText:
     """Return a reason for the pair; ``rng`` chooses among the wordings.
+
+    Its mentions are numbered as the things named of the query, then as those named of the tile.
 
     Raises:
         ConfigError: unknown language.
@@ -76,7 +79,7 @@ def explain(pair: Pair, language: str, rng: np.random.Generator) -> str:
     }
     named = (
         _named(words, pair.named_query, pair.count_query, _places(words, pair.view), rng),
-        _named(words, pair.named_tile, pair.count_tile, words["sides"], rng),
+        _named(words, pair.named_tile, pair.count_tile, words["sides"], rng, len(pair.named_query)),
     )
     if pair.same_place:
         things = zip(pair.named_query, pair.count_query, strict=True)
@@ -90,11 +93,13 @@ def explain(pair: Pair, language: str, rng: np.random.Generator) -> str:
         _pick(rng, words["sentences"][frame]).format(**names, **filling)
         for frame, filling in zip(frames, fillings, strict=True)
     ]
-    return ("" if language == "zh" else " ").join(sentences)
+    return read_marks(("" if language == "zh" else " ").join(sentences))
 
 
-def describe(marks: Sequence[Landmark], view: View, language: str, rng: np.random.Generator) -> str:
+def describe(marks: Sequence[Landmark], view: View, language: str, rng: np.random.Generator) -> MarkedText:
     """Return what a reason would say of one picture: the sentence that names these things and where they are.
+
+    Its mentions are numbered as ``marks``.
 
     Raises:
         ConfigError: unknown language.
@@ -104,7 +109,7 @@ def describe(marks: Sequence[Landmark], view: View, language: str, rng: np.rando
     frame = "tile" if is_tile else "query"
     named = _named(words, marks, [None] * len(marks), places, rng)
     picture = {frame: _pick(rng, words["pictures"][str(view)])}
-    return _pick(rng, words["sentences"][frame]).format(**picture, **named)
+    return read_marks(_pick(rng, words["sentences"][frame]).format(**picture, **named))
 
 
 def name_and_place(mark: Landmark, view: View, language: str, rng: np.random.Generator) -> tuple[str, str]:
@@ -133,17 +138,26 @@ def _named(
     counts: Sequence[int | None],
     places: Mapping[str, Sequence[str]],
     rng: np.random.Generator,
+    first: int = 0,
 ) -> dict[str, str]:
-    """Return the list of things with their places, as nouns ("a pond in the east") and as clauses (Chinese)."""
+    """Return the list of things with their places, as nouns ("a pond in the east") and as clauses (Chinese).
+
+    Each is marked with its number, from ``first`` up.
+    """
     things = [_one(words, mark, count, rng) for mark, count in zip(marks, counts, strict=True)]
     wheres = [_pick(rng, places[mark.where]) for mark in marks]
     if "measure" not in words["things"]["church"]:
-        nouns = _join(words, [f"{thing} {where}" for thing, where in zip(things, wheres, strict=True)], "and")
-        return {"nouns": nouns, "Nouns": nouns[0].upper() + nouns[1:]}
+        nouns = _join(words, _numbered("{1} {0}", wheres, things, first), "and")
+        return {"nouns": nouns, "Nouns": capitalised(nouns)}
     return {
-        "nouns": _join(words, [f"{where}的{thing}" for thing, where in zip(things, wheres, strict=True)], "and"),
-        "clauses": "，".join(f"{where}有{thing}" for thing, where in zip(things, wheres, strict=True)),
+        "nouns": _join(words, _numbered("{0}的{1}", wheres, things, first), "and"),
+        "clauses": "，".join(_numbered("{0}有{1}", wheres, things, first)),
     }
+
+
+def _numbered(form: str, wheres: Sequence[str], things: Sequence[str], first: int) -> list[str]:
+    pairs = zip(wheres, things, strict=True)
+    return [marked(form.format(where, thing), first + number) for number, (where, thing) in enumerate(pairs)]
 
 
 def _one(words: Lexicon, mark: Landmark, count: int | None, rng: np.random.Generator) -> str:
