@@ -71,9 +71,16 @@ def build_world(config: WorldConfig, out: str | Path, workers: int | None = None
 
 
 def is_world_missing(folder: str | Path) -> bool:
-    """Whether there is nothing yet, or a world half made: a stopped build goes on where it was."""
+    """Whether there is nothing yet, or a world half made: a stopped build goes on where it was.
+
+    An empty folder is no world and none begun: somebody may have meant another one.
+    """
     folder = Path(folder)
-    return is_new(folder) or ((folder / MANIFEST_NAME).exists() and not read_manifest(folder).complete)
+    if not folder.exists():
+        return True
+    if (folder / MANIFEST_NAME).exists():
+        return not read_manifest(folder).complete
+    return is_new(folder) and any(folder.iterdir())
 
 
 def read_world_config(folder: str | Path) -> WorldConfig:
