@@ -132,5 +132,6 @@ def _pointing_loss(head: nn.Module, hidden_BTH: Tensor, told: dict[str, Tensor])
     """Return how far what is known at the words of a thing is from where the thing is, squared, -1 to 1 a side."""
     sample_R, token_R = told["rows"].T
     if not len(sample_R):  # every process needs a gradient of every weight, or the others wait for it
-        return 0.0 * head(hidden_BTH[:1, 0]).sum()
+        nothing: Tensor = 0.0 * head(hidden_BTH[:1, 0]).sum()
+        return nothing
     return mse_loss(head(hidden_BTH[sample_R, token_R]), told["middle"], reduction="none").sum(dim=1).mean()

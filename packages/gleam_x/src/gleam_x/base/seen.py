@@ -66,7 +66,7 @@ def see_pictures(
             shows += [shown_in_fields(g.looks_TL, *grid) for g, grid in zip(glimpses, grids, strict=True)]
     all_TH, all_NF = _told(torch.cat(tokens)), _told(torch.from_numpy(np.stack(shows))).numpy()
     told = [jobs[n] for share in shares for n in share]
-    parts = all_TH.split([int(np.prod(sights[number].grid)) for number, _ in told])
+    parts = torch.split(all_TH, [int(np.prod(sights[number].grid)) for number, _ in told])
     found = dict(zip(told, zip(parts, all_NF, strict=True), strict=True))
     return {
         sight.picture_id: [_seen(sight, *found[number, variant]) for variant in range(1 + variants)]
