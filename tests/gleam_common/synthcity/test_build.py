@@ -23,7 +23,7 @@ from gleam_common.geo import distance_m
 from gleam_common.images import load_array
 from gleam_common.synthcity import build
 from gleam_common.synthcity.baseline import colour_features, colour_recall
-from gleam_common.synthcity.build import build_world, read_world_config
+from gleam_common.synthcity.build import build_world, is_world_missing, read_world_config
 from gleam_common.synthcity.facts import Fact
 from gleam_common.synthcity.planning.lattice import MOST_PLACES
 from gleam_common.synthcity.preview import contact_sheet, live_rows, sheet_rows
@@ -133,6 +133,17 @@ def test_a_begun_world_heals(villages: None, tmp_path: Path, monkeypatch: pytest
     assert read_manifest(begun) == read_manifest(whole)
     assert files_of(begun) == files_of(whole)
     assert kept.stat().st_mtime_ns == written_ns, "a whole chunk was rendered again"
+
+
+def test_a_world_that_was_killed_at_its_first_file_is_missing_an_empty_folder_is_none(tmp_path: Path) -> None:
+    folder = tmp_path / "w"
+    assert is_world_missing(folder)
+    folder.mkdir()
+    assert not is_world_missing(folder)
+    (folder / ".manifest.json.0123.partial").write_bytes(b"{")
+    assert is_world_missing(folder)
+    (folder / "thesis.tex").write_text("years of work")
+    assert not is_world_missing(folder)
 
 
 def interrupt(*_: object) -> None:

@@ -178,12 +178,14 @@ class Collator:
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """Return the characters, first and behind the last, of each token of an answer."""
-        coded = self.processor.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        return [(int(start), int(stop)) for start, stop in coded["offset_mapping"]]
+        return [(int(start), int(stop)) for start, stop in self._coded(text)["offset_mapping"]]
+
+    def _coded(self, text: str) -> Any:
+        return self.processor.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
 
     def _answer(self, target: Target) -> tuple[list[int], list[int]]:
         """Return tokens and spans of an answer, with the end of its turn."""
-        coded = self.processor.tokenizer(target.text, add_special_tokens=False, return_offsets_mapping=True)
+        coded = self._coded(target.text)
         start, end = target.verdict or (0, 0)
         # A token that holds any character of the word counts: some tokens take the sign before a word along.
         spans = [VERDICT if left < end and right > start else EXPLANATION for left, right in coded["offset_mapping"]]

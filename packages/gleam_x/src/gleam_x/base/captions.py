@@ -32,10 +32,10 @@ _MOST_NAMED = 3
 _ASKED = {"en": "What does the picture show?", "zh": "这张图里有什么？"}
 _ASKED_WHERE = {"en": "Where is {thing}?", "zh": "{thing}在哪里？"}
 _ASKED_WHAT = {"en": "What is {place}?", "zh": "{place}有什么？"}
+_ANSWERED = {"en": "There is {thing} {place}.", "zh": "{place}有{thing}。"}
+
 Told = tuple[str, MarkedText, Sequence[Landmark]]
 """Question, answer, and the things that it speaks of."""
-
-_ANSWERED = {"en": "There is {thing} {place}.", "zh": "{place}有{thing}。"}
 
 
 class CaptionBatches(Dataset[dict[str, Any]]):

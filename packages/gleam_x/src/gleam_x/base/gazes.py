@@ -153,7 +153,7 @@ class Heads:
 def taught_heads(text_config: Any) -> tuple[Heads, Heads]:
     """Return the heads that look at what is told, in the middle, and those that match pictures, one layer below."""
     middle, last = text_config.num_hidden_layers // 2, text_config.num_attention_heads - 1
-    return Heads(layers=(middle - 1, middle), head=0), Heads(layers=tuple({max(0, middle - 2), middle - 1}), head=last)
+    return Heads(layers=(middle - 1, middle), head=0), Heads(layers=tuple(range(max(0, middle - 2), middle)), head=last)
 
 
 @contextmanager

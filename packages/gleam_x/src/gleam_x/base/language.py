@@ -28,8 +28,9 @@ __all__ = ["Comparer"]
 
 _WORDS = ("input_ids", "attention_mask", "mm_token_type_ids", "image_grid_thw")
 
-
 _POINTING = 3.0
+"""Weight of saying where a thing is beside that of looking at it: its loss is a third as large."""
+
 _RARE = -4.0
 """Log odds at which the head begins: hardly any field shows any one look."""
 
@@ -84,13 +85,8 @@ class Comparer(lightning.LightningModule):
         if is_verdict_S.any():
             right_S = (logits_SV.argmax(dim=-1) == labels_S).float()
             self.log("verdict", _mean(right_S, is_verdict_S.float()), prog_bar=True)
-        for name, value in (
-            ("words", told),
-            ("shows", shows),
-            ("told", told_gaze),
-            ("matched", matched_gaze),
-            ("points", pointed),
-        ):
+        parts = {"words": told, "shows": shows, "told": told_gaze, "matched": matched_gaze, "points": pointed}
+        for name, value in parts.items():
             self.log(name, value.detach(), prog_bar=True)
         verdict = _mean(loss_S, is_verdict_S.float())
         words = self._verdict_weight * verdict + (1 - self._verdict_weight) * told

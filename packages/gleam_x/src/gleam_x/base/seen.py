@@ -64,10 +64,10 @@ def see_pictures(
             tokens.append(_see(visual, processor, glimpses))
             grids = (sights[jobs[n][0]].grid for n in own[start : start + _BATCH])
             shows += [shown_in_fields(g.looks_TL, *grid) for g, grid in zip(glimpses, grids, strict=True)]
-    all_TH, all_NF = _told(torch.cat(tokens)), _told(torch.from_numpy(np.stack(shows))).numpy()
-    told = [jobs[n] for share in shares for n in share]
-    parts = torch.split(all_TH, [int(np.prod(sights[number].grid)) for number, _ in told])
-    found = dict(zip(told, zip(parts, all_NF, strict=True), strict=True))
+    all_TH, all_NF = (_of_all_processes(rows) for rows in (torch.cat(tokens), torch.from_numpy(np.stack(shows))))
+    order = [jobs[n] for share in shares for n in share]
+    parts = torch.split(all_TH, [int(np.prod(sights[number].grid)) for number, _ in order])
+    found = dict(zip(order, zip(parts, all_NF.numpy(), strict=True), strict=True))
     return {
         sight.picture_id: [_seen(sight, *found[number, variant]) for variant in range(1 + variants)]
         for number, sight in enumerate(sights)
@@ -78,7 +78,7 @@ def _glimpse(sight: Sight, number: int, variant: int, seed: int) -> Glimpse:
     return sight.part(np.random.default_rng([seed, _STREAM, number, variant]), _LEAST_PART) if variant else sight.whole
 
 
-def _told(rows: Tensor) -> Tensor:
+def _of_all_processes(rows: Tensor) -> Tensor:
     return gather(rows, rows_of_ranks(len(rows)))
 
 
