@@ -45,9 +45,9 @@ BENCHMARKS = [
     Benchmark(name="epoch", words=("--repeats", "2")),
     Benchmark(name="loading"),
     Benchmark(name="loss_memory", words=("--repeats", "1")),
-    Benchmark(name="strategies", words=("--steps", "15")),
-    Benchmark(name="rendering", words=("--repeats", "1")),
-    Benchmark(name="mining", words=("--repeats", "2")),
+    Benchmark(name="strategies", words=("--steps", "11")),
+    Benchmark(name="rendering", words=("--repeats", "1", "--places", "18")),
+    Benchmark(name="mining", words=("--repeats", "2", "--threads", "2")),
     Benchmark(name="evaluation", words=("--parts", "3", "--repeats", "1")),
     Benchmark(name="gallery_search", words=("--repeats", "3")),
 ]

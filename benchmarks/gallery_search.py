@@ -80,14 +80,16 @@ def measure(gallery: Gallery, queries: np.ndarray[Any, Any], repeats: int, threa
     batch = torch.from_numpy(queries[:BATCH])
     torch.set_num_threads(threads)
     seconds, _ = interleaved_s(
+        {"one": lambda: gallery.search(queries[0], K, view=VIEW), "pass": lambda: passes(matrix, threads)}, repeats
+    )
+    of_batch, _ = interleaved_s(
         {
-            "one": lambda: gallery.search(queries[0], K, view=VIEW),
-            "pass": lambda: passes(matrix, threads),
             "batch": lambda: gallery.search(queries[:BATCH], K, view=VIEW),
             "product": lambda: product(rows, batch, len(gallery)),
         },
         repeats,
     )
+    seconds |= of_batch
     prior_s, held = [], []
     for area, query in zip(progress(areas(20 * repeats, 3), desc="areas", leave=False), queries, strict=False):
         held.append(len(gallery.candidates(area).rows))

@@ -95,7 +95,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     works = {
-        "logits": (of_logits, PIECE_ROWS, (512, 1024) if options.small else (512, 1024, 2048, 4096, 8192)),
+        "logits": (of_logits, PIECE_ROWS, (512, 1024) if options.small else (512, 1024, 2048, 4096)),
         "activations": (of_activations, PIECE_PAIRS, (32, 64) if options.small else (32, 64, 128, 256)),
     }
     runs = [

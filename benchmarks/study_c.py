@@ -7,7 +7,9 @@
 
     python benchmarks/study_c.py               # 33 runs of some minutes; stopped, it goes on; then the tables
     SMALL=1 python benchmarks/study_c.py       # two runs of a tiny world: does it work?
-    python benchmarks/study_c.py --arms unified two_phase --seeds 1
+    python benchmarks/study_c.py --arms unified two_phase --seeds 1 --threads 1
+
+With one thread for each run, two shares of the arms side by side take two thirds of the time; then ask for the whole.
 
 Each run is ``gleam-c train`` in ``OUT/ARM-SEED``; its recall goes into ``RESULTS/study_c/ARM-SEED.json``, of which the
 summary is made. What has such a file is not run again.
@@ -77,6 +79,7 @@ class Study:
         arms: names of :func:`arms`.
         seeds: of weights, order and augmentation; the world is that of the recipe.
         small: the smoke recipe's world and encoder, one epoch a phase.
+        threads: of a run; 0 takes all cores.
     """
 
     out: Path
@@ -84,6 +87,7 @@ class Study:
     arms: tuple[str, ...]
     seeds: tuple[int, ...]
     small: bool
+    threads: int
 
     def phases(self, arm: str) -> Phases:
         """Return the phases of an arm."""
@@ -102,6 +106,7 @@ class Study:
         words = [str(Path(sys.executable).parent / "gleam-c"), "train", "--out", str(folder), "--seed", str(seed)]
         for config in (recipe, str(overlay), "trainer/single"):
             words += ["--config", config]
+        words += ["--trainer.threads", str(self.threads)]
         if arm == ALL_PAIRS:
             words += self.catalog_of_all_pairs(recipe)
         done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -173,6 +178,7 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="a tiny world, two runs (as SMALL=1)")
     parser.add_argument("--arms", nargs="+", choices=list(arms()), help="all by default")
     parser.add_argument("--seeds", nargs="+", type=int, help="1 2 3 by default")
+    parser.add_argument("--threads", type=int, default=0, help="of a run; all cores by default")
     parser.add_argument("--out", type=Path, help="folder of the runs, runs/study by default")
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="of the summary")
     options = parser.parse_args()
@@ -184,6 +190,7 @@ def main() -> None:
         arms=tuple(options.arms or (SMALL_ARMS if small else arms())),
         seeds=tuple(options.seeds or ((1,) if small else (1, 2, 3))),
         small=small,
+        threads=options.threads,
     )
     study.out.mkdir(parents=True, exist_ok=True)
     runs = [(arm, seed) for seed in study.seeds for arm in study.arms]

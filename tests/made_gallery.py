@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+from gleam_c.gallery.embeddings import matrix_files, write_matrix
 from gleam_c.gallery.folder import (
-    EMBEDDINGS,
     GALLERY_KIND,
     SEGMENT_KIND,
     SEGMENTS,
@@ -25,6 +25,7 @@ from gleam_common.artifacts import MANIFEST_NAME, open_stage, sha256_file
 
 __all__ = ["make_gallery", "unit_rows"]
 
+PART = 8192
 THUMBNAIL = b"\xff\xd8 no picture \xff\xd9"
 
 
@@ -66,9 +67,10 @@ def make_gallery(
         table = pa.Table.from_arrays([*planned.take(pa.array(order)).columns, *extra], schema=TILES)
         pq.write_table(table, stage.folder / TILES_FILE)
         (stage.folder / THUMBNAILS).write_bytes(THUMBNAIL)
-        (stage.folder / EMBEDDINGS).mkdir()
         for matrix, values in own.items():
-            np.save(stage.folder / EMBEDDINGS / f"{matrix}.npy", values[order].astype(np.float16))
-        stage.finish([TILES_FILE, THUMBNAILS, *(f"{EMBEDDINGS}/{matrix}.npy" for matrix in own)])
+            starts = range(0, count, PART)
+            parts = (values[order[start : start + PART]].astype(np.float16) for start in starts)
+            write_matrix(stage.folder, matrix, count, parts)
+        stage.finish([TILES_FILE, THUMBNAILS, *(file for matrix in own for file in matrix_files(matrix))])
         gallery = gallery.with_segment(name, count)
     return gallery

@@ -163,6 +163,19 @@ def test_one_pass_finds_what_separate_searches_find(most_positives):
     assert found.rows.tolist() == np.argsort(-scores, axis=1, kind="stable")[:, :3].tolist()
 
 
+@pytest.mark.parametrize("likeness", [3.0, 0.2], ids=["few reach the lowest positive", "many do"])
+def test_many_positives_stand_where_the_definition_says(likeness):
+    random = np.random.default_rng(8)
+    query, gallery = unit(random, 7, 8), unit(random, 900, 8)
+    positives = [list(range(20 * row, 20 * row + 20)) for row in range(7)]
+    for row, own in enumerate(positives):
+        gallery[own] += likeness * query[row]
+    gallery /= np.linalg.norm(gallery, axis=1, keepdims=True)
+    found = search(query, gallery, lists(*positives), gallery_chunk=400)
+    expected = by_definition(np.round(query.astype(np.float64) @ gallery.T, 6), positives, [[]] * 7)
+    assert found.ranks.ranks.tolist() == [rank for ranks in expected for rank in ranks]
+
+
 def test_the_first_tiles_of_a_wide_block_are_those_of_a_full_sort():
     random = np.random.default_rng(6)
     query, gallery = unit(random, 5, 4), unit(random, 1000, 4)

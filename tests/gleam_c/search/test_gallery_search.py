@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gleam_c.gallery.gallery import Gallery
-from gleam_c.search import exact
+from gleam_c.search import pieces
 from gleam_c.search.area import Box, Near
 from gleam_c.search.exact import search_rows
+from gleam_c.search.rough import possible_rows, roughened
 from gleam_common.errors import ConfigError, DataError, ModelError
 from made_gallery import THUMBNAIL, make_gallery, unit_rows
 
@@ -69,12 +70,40 @@ def test_pieces_threads_and_batches_change_nothing(gallery: Gallery, monkeypatch
     area = Near(lat=48.1, lon=16.15, radius_m=8e3)
     whole = gallery.search(queries, 20, view="uav", area=area)
     alone = [gallery.search(query, 20, view="uav", area=area)[0] for query in queries]
-    monkeypatch.setattr(exact, "_PIECE_BYTES", 50 * 2 * DIM)
-    pieces = Gallery(gallery.folder, threads=3).search(queries, 20, view="uav", area=area)
-    for first, second, third in zip(whole, alone, pieces, strict=True):
+    monkeypatch.setattr(pieces, "_NUMBERS", 50 * DIM)
+    cut = Gallery(gallery.folder, threads=3).search(queries, 20, view="uav", area=area)
+    for first, second, third in zip(whole, alone, cut, strict=True):
         assert first.gallery_ids == second.gallery_ids == third.gallery_ids
         assert first.matrices == second.matrices == third.matrices
         assert (first.scores == third.scores).all()
+
+
+@pytest.mark.parametrize("spread", [1.0, 0.01], ids=["apart", "closer than the codes can tell"])
+def test_rows_that_can_be_the_best_hold_the_best(spread: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "_NUMBERS", 3000 * 64)
+    rng = np.random.default_rng(5)
+    matrices = [unit_rows(rng, 1, 64) + spread * unit_rows(rng, 20_000, 64) for _ in range(2)]
+    matrices = [(rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16) for rows in matrices]
+    roughs = [roughened(rows) for rows in matrices]
+    for query in unit_rows(rng, 5, 64):
+        wanted = search_rows(matrices, query[None], 20)
+        rows = possible_rows(roughs, query.astype(np.float16), 20, threads=2)
+        assert set(wanted.rows[0].tolist()) <= set(rows.tolist())
+        assert (np.diff(rows) > 0).all()
+        assert len(rows) < 400 or spread < 1
+
+
+def test_a_bound_is_never_exceeded() -> None:
+    rng = np.random.default_rng(6)
+    rows, query = unit_rows(rng, 3000, 32).astype(np.float16), unit_rows(rng, 1, 32).astype(np.float16)
+    rough, asked = roughened(rows), roughened(query)
+    exact = rows.astype(np.float64) @ query[0].astype(np.float64)
+    scale, rest = rough.bounds_N2.astype(np.float64).T
+    told = (rough.codes_ND.astype(np.float64) @ asked.codes_ND[0]) * scale * asked.bounds_N2[0, 0]
+    left = rows.astype(np.float64) - rough.codes_ND * scale[:, None]
+    assert rest == pytest.approx(np.linalg.norm(left, axis=1), rel=1e-4)
+    own = float(asked.bounds_N2[0, 1])
+    assert (np.abs(exact - told) <= rest * (1 + own) + own * 1.01).all()
 
 
 def test_equal_scores_come_in_the_order_of_rows() -> None:

@@ -1,8 +1,9 @@
 """A gallery on disk: immutable segments of tiles, and one small file that lists them.
 
 ``manifest.json`` says what began the gallery, ``gallery.json`` lists the segments and is replaced as a whole; each
-``segments/<name>/`` is an artifact of its own (``tiles.parquet``, ``embeddings/<matrix>.npy``, ``thumbnails.bin``,
-``manifest.json`` with their hashes). A reader sees the gallery before or after a segment, never in between.
+``segments/<name>/`` is an artifact of its own (``tiles.parquet``, ``embeddings/<matrix>.npy`` and its rough copy,
+``thumbnails.bin``, ``manifest.json`` with their hashes). A reader sees the gallery before or after a segment, never in
+between.
 """
 
 from __future__ import annotations
@@ -21,18 +22,14 @@ import pyarrow.parquet as pq
 from gleam_common.artifacts import MANIFEST_NAME, Stage, read_manifest, sha256_file, write_atomic
 from gleam_common.errors import ArtifactError, ModelError
 
+from gleam_c.gallery.embeddings import matrix_files
 from gleam_c.gallery.tiles import TILES
+from gleam_c.search.rough import Rough
 
 __all__ = ["GALLERY_JSON", "Description", "GalleryFolder", "Listed", "Segment", "model_sha256"]
 
 GALLERY_KIND, SEGMENT_KIND = "gallery", "gallery-segment"
-GALLERY_JSON, SEGMENTS, TILES_FILE, THUMBNAILS, EMBEDDINGS = (
-    "gallery.json",
-    "segments",
-    "tiles.parquet",
-    "thumbnails.bin",
-    "embeddings",
-)
+GALLERY_JSON, SEGMENTS, TILES_FILE, THUMBNAILS = "gallery.json", "segments", "tiles.parquet", "thumbnails.bin"
 _AGAIN = "build the gallery again, or restore it from a copy"
 
 
@@ -130,14 +127,26 @@ class Segment:
         Raises:
             ArtifactError: missing, broken or of another shape.
         """
-        path = self.folder / EMBEDDINGS / f"{name}.npy"
+        return self._mapped(matrix_files(name)[0], np.float16)
+
+    def rough(self, name: str) -> Rough:
+        """Return the rough copy of a matrix, memory-mapped, read-only.
+
+        Raises:
+            ArtifactError: missing, broken or of another shape.
+        """
+        _, codes, bounds = matrix_files(name)
+        return Rough(codes_ND=self._mapped(codes, np.int8), bounds_N2=self._mapped(bounds, np.float32))
+
+    def _mapped(self, file: str, dtype: type[np.generic]) -> npt.NDArray[Any]:
+        path = self.folder / file
         try:
-            matrix: npt.NDArray[np.float16] = np.load(path, mmap_mode="r", allow_pickle=False)
+            found: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:
             raise ArtifactError(f"{path}: broken or missing ({error})", fix=_AGAIN) from error
-        if matrix.ndim != 2 or len(matrix) != self.tiles or matrix.dtype != np.float16:
-            raise ArtifactError(f"{path}: another shape than listed", value=matrix.shape, fix=_AGAIN)
-        return matrix
+        if found.ndim != 2 or len(found) != self.tiles or found.dtype != dtype:
+            raise ArtifactError(f"{path}: another shape than listed", value=found.shape, fix=_AGAIN)
+        return found
 
     def thumbnail(self, offset: int, size: int) -> bytes:
         """Return the JPEG of a tile by its row's ``thumbnail_offset`` and ``thumbnail_bytes``."""

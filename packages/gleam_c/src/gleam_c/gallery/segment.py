@@ -24,7 +24,8 @@ from gleam_common.views import View
 
 from gleam_c.embed import embed_batch
 from gleam_c.encoder import Encoder
-from gleam_c.gallery.folder import EMBEDDINGS, THUMBNAILS, TILES_FILE
+from gleam_c.gallery.embeddings import matrix_files, write_matrix
+from gleam_c.gallery.folder import THUMBNAILS, TILES_FILE
 from gleam_c.gallery.matrices import TileSide, least_side_px, show
 from gleam_c.gallery.sources.source import TileSource
 from gleam_c.gallery.tiles import TILES
@@ -165,18 +166,7 @@ def _assemble(stage: Stage, planned: pa.Table, paths: Sequence[Path], matrices: 
     with write_atomic(stage.folder / THUMBNAILS) as file:
         for thumbnails in _arrays(paths, "thumbnails"):
             file.write(thumbnails.tobytes())
-    files = [f"{EMBEDDINGS}/{name}.npy" for name in matrices]
-    for name, path in zip(matrices, files, strict=True):
-        _write_matrix(stage.folder / path, len(kept), _arrays(paths, f"embeddings-{name}"))
-    stage.finish([TILES_FILE, THUMBNAILS, *files])
+    for name in matrices:
+        write_matrix(stage.folder, name, len(kept), _arrays(paths, f"embeddings-{name}"))
+    stage.finish([TILES_FILE, THUMBNAILS, *(file for name in matrices for file in matrix_files(name))])
     return len(kept)
-
-
-def _write_matrix(path: Path, count: int, parts: Iterator[npt.NDArray[np.float16]]) -> None:
-    first = next(parts)
-    header = {"descr": first.dtype.str, "fortran_order": False, "shape": (count, first.shape[1])}
-    with write_atomic(path) as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        file.write(first.tobytes())
-        for part in parts:
-            file.write(part.tobytes())

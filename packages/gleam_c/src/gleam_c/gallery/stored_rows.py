@@ -13,6 +13,7 @@ import numpy.typing as npt
 from gleam_c.gallery.folder import Segment
 from gleam_c.search.exact import Best, merge, search_rows
 from gleam_c.search.place_index import Candidates
+from gleam_c.search.rough import Rough, possible_rows
 
 __all__ = ["StoredRows"]
 
@@ -31,6 +32,7 @@ class StoredRows:
         self.segments, self._threads = tuple(segments), threads
         self._starts = np.cumsum([0, *(segment.tiles for segment in self.segments)])
         self._maps: dict[tuple[int, str], Halves] = {}
+        self._roughs: dict[tuple[int, str], Rough] = {}
 
     def place_of(self, row: int) -> tuple[int, int]:
         """Return the number of the segment that holds a row, and the row counted from the segment's first."""
@@ -41,6 +43,8 @@ class StoredRows:
         self, names: Sequence[str], queries_QD: npt.NDArray[np.float32], k: int, found: Candidates | None = None
     ) -> Best:
         """Return the exact best rows of some matrices; of those in question when ``found`` is given."""
+        if found is None and len(queries_QD) == 1:
+            return self._search_one(names, queries_QD, k)
         parts = []
         for number, segment in enumerate(self.segments):
             start = int(self._starts[number])
@@ -53,6 +57,18 @@ class StoredRows:
             parts.append(Best(rows=best.rows + start, scores=best.scores, matrices=best.matrices))
         return merge(parts, k, len(queries_QD))
 
+    def _search_one(self, names: Sequence[str], query_1D: npt.NDArray[np.float32], k: int) -> Best:
+        """Return the same from half the bytes: of the rows that can be among the best by the rough copies."""
+        query_D = query_1D[0].astype(np.float16)
+        rows = np.concatenate(
+            [
+                possible_rows([self._rough(number, name) for name in names], query_D, k, self._threads) + start
+                for number, start in enumerate(self._starts[:-1])
+            ]
+        )
+        best = search_rows(self.gather(names, rows), query_1D, k, threads=1)
+        return Best(rows=rows[best.rows], scores=best.scores, matrices=best.matrices)
+
     def gather(self, names: Sequence[str], rows: npt.NDArray[np.int64]) -> list[Halves]:
         """Return some rows, given in rising order, of each matrix."""
         cuts = np.searchsorted(rows, self._starts)
@@ -64,6 +80,12 @@ class StoredRows:
         if key not in self._maps:
             self._maps[key] = self.segments[number].matrix(name)
         return self._maps[key]
+
+    def _rough(self, number: int, name: str) -> Rough:
+        key = (number, name)
+        if key not in self._roughs:
+            self._roughs[key] = self.segments[number].rough(name)
+        return self._roughs[key]
 
 
 def _of_segment(found: Candidates, start: int, segment: Segment) -> Candidates:

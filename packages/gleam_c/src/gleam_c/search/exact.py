@@ -8,22 +8,18 @@ Axes: Q queries, D dimensions, N rows, K best.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numkong
 import numpy as np
 import numpy.typing as npt
 
+from gleam_c.search.pieces import Piece, pieces_of, shared_out
 from gleam_c.search.running import Best, Running, Scores
 
 __all__ = ["Best", "merge", "search_rows"]
 
 Halves = npt.NDArray[np.float16]
-
-_PIECE_BYTES = 16 << 20
-"""Small enough for two threads to share a search in an area, large enough for calls from Python not to count."""
 
 
 def search_rows(
@@ -45,24 +41,18 @@ def search_rows(
         threads: 0 takes all cores.
     """
     count, dimension = matrices[0].shape
-    every = list(_pieces(runs if runs is not None else [(0, count)], dimension))
     product = _product(np.ascontiguousarray(queries_QD, dtype=np.float16))
 
-    pieces = iter(every)
-
-    def of_pieces(_: int) -> Best:
+    def of_pieces(pieces: Iterator[Piece]) -> Best:
         best = Running(len(queries_QD), k)
-        for piece in pieces:  # shared: whoever is free takes the next one
+        for piece in pieces:
             row_N, at_N = _counting(piece, rows)
             scores = [_joined([product(matrix[start:stop]) for start, stop in piece]) for matrix in matrices]
             best.add([score_NQ if at_N is None else score_NQ[at_N] for score_NQ in scores], row_N)
         return best.result()
 
-    workers = min(threads or os.cpu_count() or 1, len(every))
-    if workers <= 1:
-        return of_pieces(0)
-    with ThreadPoolExecutor(workers) as pool:
-        return merge(list(pool.map(of_pieces, range(workers))), k, len(queries_QD))
+    every = list(pieces_of(runs if runs is not None else [(0, count)], dimension))
+    return merge(shared_out(every, threads, of_pieces), k, len(queries_QD))
 
 
 def merge(parts: Sequence[Best], k: int, queries: int) -> Best:
@@ -82,23 +72,6 @@ def merge(parts: Sequence[Best], k: int, queries: int) -> Best:
     )
 
 
-def _pieces(runs: Iterable[tuple[int, int]], dimension: int) -> Iterator[list[tuple[int, int]]]:
-    """Yield runs of rows, cut and put together to about the size of a piece, in rising order."""
-    most = max(1, _PIECE_BYTES // (2 * dimension))
-    piece: list[tuple[int, int]] = []
-    room = most
-    for start, stop in runs:
-        while start < stop:
-            end = min(stop, start + room)
-            piece.append((start, end))
-            start, room = end, room - (end - start)
-            if not room:
-                yield piece
-                piece, room = [], most
-    if piece:
-        yield piece
-
-
 def _product(queries_QD: Halves) -> Callable[[Halves], Scores]:
     """Return what makes scores (N, Q) of rows (N, D)."""
     if len(queries_QD) == 1:  # a packed matrix of one column takes 1.7 times as long
@@ -108,7 +81,7 @@ def _product(queries_QD: Halves) -> Callable[[Halves], Scores]:
 
 
 def _counting(
-    piece: Sequence[tuple[int, int]], rows: npt.NDArray[np.int64] | None
+    piece: Piece, rows: npt.NDArray[np.int64] | None
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64] | None]:
     """Return the rows of a piece that count, and where they stand in it; None for all."""
     every = np.concatenate([np.arange(start, stop) for start, stop in piece])

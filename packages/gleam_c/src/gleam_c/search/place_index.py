@@ -78,7 +78,7 @@ class PlaceIndex:
                 allowed=self._extent(),
                 fix="check the order (latitude comes first), the radius in metres, and the gallery",
             )
-        return Candidates(rows=rows, runs=_runs(np.unique(rows // _BLOCK), len(self._lat_N)))
+        return Candidates(rows=rows, runs=_runs(rows // _BLOCK, len(self._lat_N)))
 
     def _extent(self) -> str:
         if not len(self._lat_N):
@@ -89,7 +89,7 @@ class PlaceIndex:
 
 
 def _runs(blocks: npt.NDArray[np.int64], count: int) -> tuple[tuple[int, int], ...]:
-    """Return (start, stop) in rows of blocks that follow on each other."""
+    """Return (start, stop) in rows of blocks, given in rising order, that follow on each other."""
     cuts = np.flatnonzero(np.diff(blocks) > 1) + 1
     first, last = blocks[np.r_[0, cuts]], blocks[np.r_[cuts - 1, len(blocks) - 1]]
     return tuple(

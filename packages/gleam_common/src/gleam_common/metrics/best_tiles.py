@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-__all__ = ["BestTiles"]
+__all__ = ["BestTiles", "larger", "numbered"]
 
 SEGMENT = 16
 """Tiles whose largest score is looked at first: where it is not among the best, none of theirs is."""
@@ -41,14 +41,13 @@ class BestTiles:
             return
         worst_q = self._worst_Q[here]
         if self._scores_Qk.shape[1] > FEW:
-            owner_n, column_n = _larger(scores_qg, worst_q)
+            owner_n, column_n = larger(scores_qg, worst_q)
         else:
             owner_n, column_n = _passing(scores_qg, worst_q)
         if not len(owner_n):
             return
-        count_q = torch.bincount(owner_n, minlength=len(scores_qg))
-        within_n = torch.arange(len(owner_n), device=owner_n.device) - (count_q.cumsum(0) - count_q)[owner_n]
-        shape = (len(scores_qg), int(count_q.max()))
+        within_n, most = numbered(owner_n, len(scores_qg))
+        shape = (len(scores_qg), most)
         values, rows = scores_qg.new_full(shape, -torch.inf), owner_n.new_full(shape, -1)
         values[owner_n, within_n] = scores_qg[owner_n, column_n]
         rows[owner_n, within_n] = column_n + first
@@ -73,21 +72,28 @@ def _passing(scores_qg: Tensor, worst_q: Tensor) -> tuple[Tensor, Tensor]:
     whole = segments * SEGMENT
     # Segments lie across: their maxima vectorise.
     parts_qSs = scores_qg[:, :whole].view(len(scores_qg), SEGMENT, segments)
-    query_m, segment_m = _larger(parts_qSs.amax(dim=1), worst_q)
+    query_m, segment_m = larger(parts_qSs.amax(dim=1), worst_q)
     column_mS = segment_m[:, None] + segments * torch.arange(SEGMENT, device=scores_qg.device)
     query_n, column_n = query_m.repeat_interleave(SEGMENT), column_mS.flatten()
     if whole < scores_qg.shape[1]:
-        query_r, column_r = _larger(scores_qg[:, whole:], worst_q)
+        query_r, column_r = larger(scores_qg[:, whole:], worst_q)
         query_n, order = torch.cat([query_n, query_r]).sort(stable=True)
         column_n = torch.cat([column_n, column_r + whole])[order]
     passing = scores_qg[query_n, column_n] > worst_q[query_n]
     return query_n[passing], column_n[passing]
 
 
-def _larger(scores_qg: Tensor, worst_q: Tensor) -> tuple[Tensor, Tensor]:
-    """Return query and column of what is larger than its query's worst, query by query."""
+def larger(scores_qg: Tensor, worst_q: Tensor) -> tuple[Tensor, Tensor]:
+    """Return query and column of the scores (q, g) that are larger than their query's ``worst_q``, query by query."""
     if scores_qg.device.type == "cpu":  # three times as fast as torch's
         flat = torch.from_numpy(np.flatnonzero(scores_qg.numpy() > worst_q[:, None].numpy()))
     else:
         flat = (scores_qg > worst_q[:, None]).flatten().nonzero()[:, 0]
     return flat // scores_qg.shape[1], flat % scores_qg.shape[1]
+
+
+def numbered(owner_n: Tensor, queries: int) -> tuple[Tensor, int]:
+    """Return the number that each entry has among those of its query, which rise, and how many a query has at most."""
+    count_q = torch.bincount(owner_n, minlength=queries)
+    within_n = torch.arange(len(owner_n), device=owner_n.device) - (count_q.cumsum(0) - count_q)[owner_n]
+    return within_n, int(count_q.max())

@@ -1,0 +1,132 @@
+"""A rough copy of embeddings in 8 bits: half the bytes to read, and a bound of how far each product is off.
+
+One query against all rows takes as long as reading them. Reading the rough copy first leaves some hundred rows that
+can be among the best; only these are scored from float16, so that the answer is that of exact search, row for row.
+
+The bound: with v = s c + e (codes c, scale s, rest e) and a query q alike, |q v - s_q s c_q c| is at most
+|q - e_q| |e| + |e_q| |v|, and embeddings are of length 1.
+
+Axes: D dimensions, N rows, C rows that can be among the best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numkong
+import numpy as np
+import numpy.typing as npt
+
+from gleam_c.search.pieces import Piece, pieces_of, shared_out
+
+__all__ = ["Rough", "possible_rows", "roughened"]
+
+Floats = npt.NDArray[np.float32]
+
+_LEVELS = 127
+_ROUNDING = 1e-5
+"""Of float32 sums, in either score."""
+_LONGEST = 1.01
+"""Of a row: float16 and the encoder's own rounding."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rough:
+    """Rows in 8 bits.
+
+    Attributes:
+        codes_ND: int8.
+        bounds_N2: float32: each row's scale, and the length of what the codes leave out.
+    """
+
+    codes_ND: npt.NDArray[np.int8]
+    bounds_N2: Floats
+
+
+def roughened(rows_ND: npt.NDArray[np.float16]) -> Rough:
+    """Return rows in 8 bits, each by its own largest number."""
+    exact_ND = rows_ND.astype(np.float32)
+    scale_N1 = np.maximum(np.abs(exact_ND).max(axis=1, keepdims=True), np.float32(1e-30)) / np.float32(_LEVELS)
+    codes_ND = np.rint(exact_ND / scale_N1).astype(np.int8)
+    rest_N1 = np.linalg.norm(exact_ND - codes_ND * scale_N1, axis=1, keepdims=True)
+    return Rough(codes_ND=codes_ND, bounds_N2=np.concatenate([scale_N1, rest_N1], axis=1))
+
+
+def possible_rows(
+    roughs: Sequence[Rough], query_D: npt.NDArray[np.float16], k: int, threads: int = 0
+) -> npt.NDArray[np.int64]:
+    """Return the rows (C,), rising, among which the best ``k`` by exact products are, equal ones included.
+
+    Args:
+        roughs: of matrices of the same N rows; a row's score is its best by any of them.
+        query_D: as exact search takes it.
+        k: 1 or more.
+        threads: 0 takes all cores.
+    """
+    asked = _Asked.of(query_D)
+
+    def of_pieces(pieces: Iterator[Piece]) -> _Possible:
+        found = _Possible.none()
+        for [(start, stop)] in pieces:
+            bounds = [asked.bounds(rough, start, stop) for rough in roughs]
+            least_N, most_N = (np.maximum.reduce([own[side] for own in bounds]) for side in (0, 1))
+            at = np.flatnonzero(most_N >= found.bar)
+            some = _Possible(row=at + start, least=least_N[at], most=most_N[at], bar=found.bar)
+            found = _Possible.joined([found, some], k)
+        return found
+
+    every = list(pieces_of([(0, len(roughs[0].codes_ND))], roughs[0].codes_ND.shape[1]))
+    return np.sort(_Possible.joined(shared_out(every, threads, of_pieces), k).row)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """A query in 8 bits, its scale and rest, and its length."""
+
+    codes_1D: npt.NDArray[np.int8]
+    scale: float
+    rest: float
+    length: float
+
+    @classmethod
+    def of(cls, query_D: npt.NDArray[np.float16]) -> _Asked:
+        rough = roughened(query_D[None])
+        scale, rest = rough.bounds_N2[0].tolist()
+        length = float(np.linalg.norm(query_D.astype(np.float32)))
+        return cls(codes_1D=rough.codes_ND, scale=scale, rest=rest, length=length)
+
+    def bounds(self, rough: Rough, start: int, stop: int) -> tuple[Floats, Floats]:
+        """Return the least and the most that the score of each of these rows can be."""
+        product_N = np.asarray(numkong.cdist(self.codes_1D, rough.codes_ND[start:stop], "dot"))[0]
+        scale_N, rest_N = rough.bounds_N2[start:stop].T
+        score_N = (product_N * self.scale).astype(np.float32) * scale_N
+        off_N = rest_N * np.float32(self.length + self.rest) + np.float32(self.rest * _LONGEST + _ROUNDING)
+        return score_N - off_N, score_N + off_N
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Possible:
+    """Rows that can be among the best, each (C,), and the score that the k-th best has at least."""
+
+    row: npt.NDArray[np.int64]
+    least: Floats
+    most: Floats
+    bar: float
+
+    @classmethod
+    def none(cls) -> _Possible:
+        nothing = np.zeros(0, np.float32)
+        return cls(row=np.zeros(0, np.int64), least=nothing, most=nothing, bar=-np.inf)
+
+    @classmethod
+    def joined(cls, parts: Sequence[_Possible], k: int) -> _Possible:
+        """Return those of all parts that can still be among the best ``k``."""
+        row, least, most = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("row", "least", "most")
+        )
+        bar = max(part.bar for part in parts)
+        if len(row) > k:
+            bar = max(bar, float(np.partition(least, len(least) - k)[len(least) - k]))
+        stays = most >= bar
+        return cls(row=row[stays], least=least[stays], most=most[stays], bar=bar)
