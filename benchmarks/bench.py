@@ -109,6 +109,8 @@ def main() -> None:
         rows += [Row(benchmark=name, what=name, why=why)] if why or result is None else rows_of(name, result)
     print(table_text(rows))
     page = write_page(options.out.parent / "report.html", rows, results, {k: v["wall_s"] for k, v in happened.items()})
+    if happened:
+        print(f"{sum(one['wall_s'] for one in happened.values()):.0f} s in all")
     print(f"results: {options.out}\nreport: {page}")
     if any(one["why"] for one in happened.values()):
         raise SystemExit(1)

@@ -1,11 +1,12 @@
 """Search in a gallery of a million tiles: one query in an area, one everywhere, and sixty-four at once.
 
-    python benchmarks/gallery_search.py            # minutes and 1 GB of disk: 1,000,000 x 512
+    python benchmarks/gallery_search.py            # minutes and 2 GB of disk: 1,000,000 x 512
     python benchmarks/gallery_search.py --small    # seconds: the same code
     python benchmarks/gallery_search.py --engine lance
 
-Beside each search stands what bounds it, in the same run and turn by turn: a pass over the same bytes by as many
-threads, and the float32 product of as many numbers. Memory is that of a process that does nothing but search.
+Beside each search stands what bounds it, in the same run and turn by turn: a pass over all float16 rows by as many
+threads (a single query reads its 8-bit copies first, and may take less), and the float32 product of as many numbers.
+Memory is that of a process that does nothing but search.
 """
 
 from __future__ import annotations

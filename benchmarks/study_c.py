@@ -9,7 +9,8 @@
     SMALL=1 python benchmarks/study_c.py       # two runs of a tiny world: does it work?
     python benchmarks/study_c.py --arms unified two_phase --seeds 1 --threads 1
 
-With one thread for each run, two shares of the arms side by side take two thirds of the time; then ask for the whole.
+With `--threads 1` and the world made before, two shares of the arms side by side take two thirds of the time; then ask
+for the whole.
 
 Each run is ``gleam-c train`` in ``OUT/ARM-SEED``; its recall goes into ``RESULTS/study_c/ARM-SEED.json``, of which the
 summary is made. What has such a file is not run again.

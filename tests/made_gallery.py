@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from gleam_c.gallery.embeddings import matrix_files, write_matrix
 from gleam_c.gallery.folder import (
     GALLERY_KIND,
+    SCHEMA,
     SEGMENT_KIND,
     SEGMENTS,
     THUMBNAILS,
@@ -44,7 +45,7 @@ def make_gallery(
     open_stage(folder, GALLERY_KIND, {}).finish([])
     first = next(iter(matrices[0].values()))
     description = Description(
-        schema=1, model={"name": "made", "sha256": "0" * 64}, dimension=first.shape[1], dtype="float16", size=[64, 64],
+        schema=SCHEMA, model={"name": "made", "sha256": "0" * 64}, dimension=first.shape[1], dtype="float16", size=[64, 64],
         mean=[0.5] * 3, std=[0.25] * 3, views={view: list(names) for view, names in views.items()},
         matrices={name: {"window": "", "up_deg": None} for name in matrices[0]}, engine="exact",
         manifest_sha256=sha256_file(folder / MANIFEST_NAME), segments=[],

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from gleam_c.gallery import stored_rows
+from gleam_c.gallery.folder import write_description
 from gleam_c.gallery.gallery import Gallery
-from gleam_c.search import pieces
+from gleam_c.search import pieces, rough
 from gleam_c.search.area import Box, Near
 from gleam_c.search.exact import search_rows
 from gleam_c.search.rough import possible_rows, roughened
-from gleam_common.errors import ConfigError, DataError, ModelError
+from gleam_common.errors import ArtifactError, ConfigError, DataError, ModelError
 from made_gallery import THUMBNAIL, make_gallery, unit_rows
 
 DIM = 24
@@ -57,7 +61,9 @@ def by_definition(gallery: Gallery, queries: np.ndarray, k: int, names: list[str
 def test_the_best_are_those_of_sorting_everything(gallery: Gallery, view: str, area, k: int) -> None:
     queries = unit_rows(np.random.default_rng(1), 5, DIM)
     wanted = by_definition(gallery, queries, k, VIEWS[view], area)
-    for hits, own in zip(gallery.search(queries, k, view=view, area=area), wanted, strict=True):
+    together = gallery.search(queries, k, view=view, area=area)
+    alone = [gallery.search(query, k, view=view, area=area)[0] for query in queries]
+    for hits, own in zip([*together, *alone], [*wanted, *wanted], strict=True):
         assert list(hits.gallery_ids) == [name for name, _ in own]
         assert hits.scores == pytest.approx([score for _, score in own], abs=2e-6)
         assert set(hits.matrices) <= set(VIEWS[view])
@@ -84,26 +90,79 @@ def test_rows_that_can_be_the_best_hold_the_best(spread: float, monkeypatch: pyt
     rng = np.random.default_rng(5)
     matrices = [unit_rows(rng, 1, 64) + spread * unit_rows(rng, 20_000, 64) for _ in range(2)]
     matrices = [(rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16) for rows in matrices]
-    roughs = [roughened(rows) for rows in matrices]
+    segments = [[roughened(rows[part]) for rows in matrices] for part in (slice(0, 15_000), slice(15_000, None))]
     for query in unit_rows(rng, 5, 64):
         wanted = search_rows(matrices, query[None], 20)
-        rows = possible_rows(roughs, query.astype(np.float16), 20, threads=2)
+        rows = possible_rows(segments, query.astype(np.float16), 20, threads=2)
         assert set(wanted.rows[0].tolist()) <= set(rows.tolist())
         assert (np.diff(rows) > 0).all()
         assert len(rows) < 400 or spread < 1
 
 
-def test_a_bound_is_never_exceeded() -> None:
+@pytest.mark.parametrize("dimension", [1, 7, 256])
+@pytest.mark.parametrize("length", [0.99, 1.009])
+def test_every_score_lies_within_its_bounds(dimension: int, length: float) -> None:
+    """Also at their worst: what a row's codes leave out points along the query, what the query's leave out along it."""
     rng = np.random.default_rng(6)
-    rows, query = unit_rows(rng, 3000, 32).astype(np.float16), unit_rows(rng, 1, 32).astype(np.float16)
-    rough, asked = roughened(rows), roughened(query)
-    exact = rows.astype(np.float64) @ query[0].astype(np.float64)
-    scale, rest = rough.bounds_N2.astype(np.float64).T
-    told = (rough.codes_ND.astype(np.float64) @ asked.codes_ND[0]) * scale * asked.bounds_N2[0, 0]
-    left = rows.astype(np.float64) - rough.codes_ND * scale[:, None]
-    assert rest == pytest.approx(np.linalg.norm(left, axis=1), rel=1e-4)
-    own = float(asked.bounds_N2[0, 1])
-    assert (np.abs(exact - told) <= rest * (1 + own) + own * 1.01).all()
+    even = np.sign(rng.standard_normal(dimension)) * length / dimension**0.5
+    codes = rng.integers(-126, 127, (50, dimension))
+    codes[:, 0] = 127
+    step = 0.99 / np.linalg.norm(codes, axis=1, keepdims=True)
+    left = 0.45 * step * np.sign(even) * (np.arange(dimension) > 0)
+    drawn = (length * unit_rows(rng, 1, dimension)).astype(np.float16)
+    kept = roughened(drawn)
+    rest = drawn.astype(np.float32) - kept["codes"] * kept["scale"][:, None]
+    rows = np.concatenate(
+        [step * codes + left, step * codes - left, np.sign(rest) / dimension**0.5, -np.sign(rest) / dimension**0.5]
+    )
+    rows = np.concatenate([rows, unit_rows(rng, 500, dimension), np.zeros((3, dimension))]).astype(np.float16)
+    for query in (even.astype(np.float16), drawn[0]):
+        least, most = rough._Asked.of(query).bounds(roughened(rows))
+        exact = rows.astype(np.float64) @ query.astype(np.float64)
+        assert (least <= exact).all()
+        assert (exact <= most).all()
+
+
+def test_one_query_of_tiles_that_are_alike_is_searched_without_a_copy(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = unit_rows(np.random.default_rng(7), 1, DIM)
+    wanted = gallery.search(query, 30, view="uav")[0]
+    monkeypatch.setattr(stored_rows, "_GATHERED", 10)
+    monkeypatch.setattr(stored_rows.StoredRows, "gather", None)
+    found = gallery.search(query, 30, view="uav")[0]
+    assert found.gallery_ids == wanted.gallery_ids
+    assert (found.scores == wanted.scores).all()
+
+
+def test_equal_rows_of_several_segments_come_in_order(tmp_path: Path) -> None:
+    rows = np.repeat(unit_rows(np.random.default_rng(8), 1, DIM), 40, axis=0)
+    make_gallery(tmp_path / "g", [None, None], [{"m": rows}, {"m": rows}], {"map": ["m"]})
+    same = Gallery.open(tmp_path / "g")
+    assert same.search(rows[0], 50, view="map")[0].rows.tolist() == list(range(50))
+    assert len(same.search(rows[0], 500, view="map")[0]) == 80
+
+
+def test_a_gallery_of_an_older_format_says_what_to_do(tmp_path: Path) -> None:
+    rows = unit_rows(np.random.default_rng(9), 5, DIM)
+    made = make_gallery(tmp_path / "g", [None], [{"m": rows}], {"map": ["m"]})
+    write_description(made.folder, replace(made.description, schema=1))
+    with pytest.raises(ArtifactError, match=r"format 1.*format 2.*--overwrite"):
+        Gallery.open(tmp_path / "g")
+
+
+def test_too_many_open_files_is_no_broken_gallery(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(np, "load", refuse)
+    with pytest.raises(ArtifactError, match="ulimit -n"):
+        gallery.folder.segments[0].matrix("whole-north")
+
+
+def test_embeddings_that_are_not_of_length_1_are_not_written(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="not of length 1"):
+        make_gallery(tmp_path / "g", [None], [{"m": 2 * unit_rows(np.random.default_rng(0), 3, DIM)}], {"map": ["m"]})
 
 
 def test_equal_scores_come_in_the_order_of_rows() -> None:

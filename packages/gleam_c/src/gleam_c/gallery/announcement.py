@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 from gleam_common.errors import DataError
 
+from gleam_c.gallery.embeddings import matrix_bytes
 from gleam_c.gallery.segment import TileMaker
 
 __all__ = ["announce"]
@@ -29,8 +30,7 @@ def announce(planned: pa.Table, maker: TileMaker, root: Path) -> None:
     if pictures:
         maker.embed(pictures, [tile["gallery_id"] for tile in tiles][: len(pictures)])
     tile_s = (time.perf_counter() - started) / len(tiles)
-    matrix_bytes = len(planned) * maker.encoder.dim * 2
-    total_bytes = matrix_bytes * len(maker.sides) + _THUMBNAIL_BYTES * len(planned)
+    total_bytes = matrix_bytes(len(planned), maker.encoder.dim) * len(maker.sides) + _THUMBNAIL_BYTES * len(planned)
     print(
         f"{len(planned)} tiles in {len(maker.sides)} matrices of {maker.encoder.dim} numbers: "
         f"{_in_units(total_bytes)}, about {_in_time(tile_s * len(planned))}",

@@ -22,6 +22,7 @@ from gleam_c.gallery.announcement import announce
 from gleam_c.gallery.folder import (
     GALLERY_JSON,
     GALLERY_KIND,
+    SCHEMA,
     SEGMENT_KIND,
     SEGMENTS,
     TILES_FILE,
@@ -149,6 +150,7 @@ def _segment_config(
     source: TileSource, options: CutOptions, model: _Model, views: list[View], after: list[str]
 ) -> dict[str, Any]:
     return {
+        "format": SCHEMA,
         "source": source.name,
         "source_fingerprint": source.fingerprint(),
         **asdict(options),
@@ -220,7 +222,7 @@ def _leave_nothing(folder: Path, stage: Stage) -> None:
 def _describe(model: _Model, views: list[View], manifest_sha256: str) -> Description:
     matrices = matrices_of_views(model.encoder, views)
     return Description(
-        schema=1,
+        schema=SCHEMA,
         model={"name": model.name, "sha256": model.sha256},
         dimension=model.encoder.dim,
         dtype="float16",

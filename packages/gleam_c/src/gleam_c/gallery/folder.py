@@ -8,6 +8,7 @@ between.
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -26,10 +27,12 @@ from gleam_c.gallery.embeddings import matrix_files
 from gleam_c.gallery.tiles import TILES
 from gleam_c.search.rough import Rough
 
-__all__ = ["GALLERY_JSON", "Description", "GalleryFolder", "Listed", "Segment", "model_sha256"]
+__all__ = ["GALLERY_JSON", "SCHEMA", "Description", "GalleryFolder", "Listed", "Segment", "model_sha256"]
 
 GALLERY_KIND, SEGMENT_KIND = "gallery", "gallery-segment"
 GALLERY_JSON, SEGMENTS, TILES_FILE, THUMBNAILS = "gallery.json", "segments", "tiles.parquet", "thumbnails.bin"
+SCHEMA = 2
+"""Of the files: 1 had no rough copies."""
 _AGAIN = "build the gallery again, or restore it from a copy"
 
 
@@ -62,7 +65,7 @@ class Description:
     """What ``gallery.json`` says.
 
     Attributes:
-        schema: of the folder; 1.
+        schema: of the folder, :data:`SCHEMA`.
         model: ``name`` (no path) and ``sha256`` (:func:`model_sha256`).
         dimension: of an embedding.
         dtype: of the matrices, float16.
@@ -127,25 +130,36 @@ class Segment:
         Raises:
             ArtifactError: missing, broken or of another shape.
         """
-        return self._mapped(matrix_files(name)[0], np.float16)
+        matrix = self._mapped(matrix_files(name)[0])
+        if matrix.ndim != 2 or matrix.dtype != np.float16:
+            raise ArtifactError(f"{name}: not a float16 matrix", value=(matrix.dtype.name, matrix.shape), fix=_AGAIN)
+        return matrix
 
     def rough(self, name: str) -> Rough:
-        """Return the rough copy of a matrix, memory-mapped, read-only.
+        """Return the rough copy of a matrix (N,), memory-mapped, read-only.
 
         Raises:
             ArtifactError: missing, broken or of another shape.
         """
-        _, codes, bounds = matrix_files(name)
-        return Rough(codes_ND=self._mapped(codes, np.int8), bounds_N2=self._mapped(bounds, np.float32))
+        rough = self._mapped(matrix_files(name)[1])
+        if rough.dtype.names != ("codes", "scale", "rest"):
+            raise ArtifactError(f"{name}: not a rough copy", value=rough.dtype.name, fix=_AGAIN)
+        return rough
 
-    def _mapped(self, file: str, dtype: type[np.generic]) -> npt.NDArray[Any]:
+    def _mapped(self, file: str) -> npt.NDArray[Any]:
         path = self.folder / file
         try:
             found: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno == errno.EMFILE:
+                raise ArtifactError(
+                    "the gallery has more files than this process may open",
+                    value=str(self.folder.parent),
+                    fix="raise the limit (`ulimit -n 65536`), or build it from fewer and larger sources",
+                ) from error
             raise ArtifactError(f"{path}: broken or missing ({error})", fix=_AGAIN) from error
-        if found.ndim != 2 or len(found) != self.tiles or found.dtype != dtype:
-            raise ArtifactError(f"{path}: another shape than listed", value=found.shape, fix=_AGAIN)
+        if len(found) != self.tiles:
+            raise ArtifactError(f"{path}: another number of rows than listed", value=len(found), fix=_AGAIN)
         return found
 
     def thumbnail(self, offset: int, size: int) -> bytes:
@@ -246,6 +260,13 @@ def _parse(path: Path) -> Description:
         content.pop("sha256")
         if _rendered(content) != found:
             raise ArtifactError(f"{path}: its bytes are not those recorded", fix=_AGAIN)
+        if content["schema"] != SCHEMA:
+            raise ArtifactError(
+                f"{path.parent} was written by another version of gleam-c",
+                value=f"format {content['schema']}",
+                allowed=f"format {SCHEMA}",
+                fix="build it again with --overwrite",
+            )
         return Description(**{**content, "segments": [Listed(**listed) for listed in content["segments"]]})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtifactError(f"{path}: not the list of a gallery ({error})", fix=_AGAIN) from error

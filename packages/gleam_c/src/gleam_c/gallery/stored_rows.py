@@ -19,6 +19,9 @@ __all__ = ["StoredRows"]
 
 Halves = npt.NDArray[np.float16]
 
+_GATHERED = 32 << 20
+"""Numbers of rows to score that are copied at most; beyond, all rows are read where they lie."""
+
 
 class StoredRows:
     """One row per tile, numbered through all segments in their order.
@@ -44,7 +47,10 @@ class StoredRows:
     ) -> Best:
         """Return the exact best rows of some matrices; of those in question when ``found`` is given."""
         if found is None and len(queries_QD) == 1:
-            return self._search_one(names, queries_QD, k)
+            likely = self._possible_rows(names, queries_QD[0], k)
+            if len(likely) * len(names) * queries_QD.shape[1] <= _GATHERED:
+                best = search_rows(self.gather(names, likely), queries_QD, k, threads=1)
+                return Best(rows=likely[best.rows], scores=best.scores, matrices=best.matrices)
         parts = []
         for number, segment in enumerate(self.segments):
             start = int(self._starts[number])
@@ -57,23 +63,17 @@ class StoredRows:
             parts.append(Best(rows=best.rows + start, scores=best.scores, matrices=best.matrices))
         return merge(parts, k, len(queries_QD))
 
-    def _search_one(self, names: Sequence[str], query_1D: npt.NDArray[np.float32], k: int) -> Best:
-        """Return the same from half the bytes: of the rows that can be among the best by the rough copies."""
-        query_D = query_1D[0].astype(np.float16)
-        rows = np.concatenate(
-            [
-                possible_rows([self._rough(number, name) for name in names], query_D, k, self._threads) + start
-                for number, start in enumerate(self._starts[:-1])
-            ]
-        )
-        best = search_rows(self.gather(names, rows), query_1D, k, threads=1)
-        return Best(rows=rows[best.rows], scores=best.scores, matrices=best.matrices)
+    def _possible_rows(self, names: Sequence[str], query_D: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.int64]:
+        """Return the rows among which the best are, by the rough copies: half the bytes of the matrices."""
+        roughs = [[self._rough(number, name) for name in names] for number in range(len(self.segments))]
+        return possible_rows(roughs, query_D.astype(np.float16), k, self._threads)
 
     def gather(self, names: Sequence[str], rows: npt.NDArray[np.int64]) -> list[Halves]:
         """Return some rows, given in rising order, of each matrix."""
         cuts = np.searchsorted(rows, self._starts)
         own = [rows[cuts[number] : cuts[number + 1]] - self._starts[number] for number in range(len(self.segments))]
-        return [np.concatenate([self._matrix(number, name)[some] for number, some in enumerate(own)]) for name in names]
+        used = [number for number, some in enumerate(own) if len(some)] or [0]
+        return [np.concatenate([self._matrix(number, name)[own[number]] for number in used]) for name in names]
 
     def _matrix(self, number: int, name: str) -> Halves:
         key = (number, name)

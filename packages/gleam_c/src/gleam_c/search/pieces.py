@@ -9,6 +9,7 @@ from typing import TypeVar
 
 __all__ = ["Piece", "pieces_of", "shared_out"]
 
+Share = TypeVar("Share")
 Found = TypeVar("Found")
 
 Piece = list[tuple[int, int]]
@@ -35,7 +36,7 @@ def pieces_of(runs: Iterable[tuple[int, int]], dimension: int) -> Iterator[Piece
         yield piece
 
 
-def shared_out(pieces: Sequence[Piece], threads: int, work: Callable[[Iterator[Piece]], Found]) -> list[Found]:
+def shared_out(pieces: Sequence[Share], threads: int, work: Callable[[Iterator[Share]], Found]) -> list[Found]:
     """Return what each thread found in the pieces that it took; whoever is free takes the next one.
 
     Args:

@@ -1,10 +1,11 @@
 """A rough copy of embeddings in 8 bits: half the bytes to read, and a bound of how far each product is off.
 
-One query against all rows takes as long as reading them. Reading the rough copy first leaves some hundred rows that
-can be among the best; only these are scored from float16, so that the answer is that of exact search, row for row.
+One query against all rows takes as long as reading them. Reading the rough copy first leaves the rows that can be among
+the best: some hundred of a million where directions differ, many where the model tells tiles badly apart. Only these
+are scored from float16, so that the answer is that of exact search, row for row.
 
 The bound: with v = s c + e (codes c, scale s, rest e) and a query q alike, |q v - s_q s c_q c| is at most
-|q - e_q| |e| + |e_q| |v|, and embeddings are of length 1.
+|q - e_q| |e| + |e_q| |v|, and embeddings are at most ``LONGEST``.
 
 Axes: D dimensions, N rows, C rows that can be among the best.
 """
@@ -13,70 +14,69 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numkong
 import numpy as np
 import numpy.typing as npt
 
-from gleam_c.search.pieces import Piece, pieces_of, shared_out
+from gleam_c.search.pieces import pieces_of, shared_out
 
-__all__ = ["Rough", "possible_rows", "roughened"]
+__all__ = ["LONGEST", "Rough", "possible_rows", "roughened"]
 
 Floats = npt.NDArray[np.float32]
 
+Rough = npt.NDArray[np.void]
+"""Rows (N,) with fields ``codes`` int8 (D,), ``scale`` float32, and ``rest`` float32, the length of what is left."""
+
+LONGEST = 1.01
+"""Length of a row: 1, but for float16 and the encoder's own rounding."""
 _LEVELS = 127
 _ROUNDING = 1e-5
 """Of float32 sums, in either score."""
-_LONGEST = 1.01
-"""Of a row: float16 and the encoder's own rounding."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rough:
-    """Rows in 8 bits.
-
-    Attributes:
-        codes_ND: int8.
-        bounds_N2: float32: each row's scale, and the length of what the codes leave out.
-    """
-
-    codes_ND: npt.NDArray[np.int8]
-    bounds_N2: Floats
 
 
 def roughened(rows_ND: npt.NDArray[np.float16]) -> Rough:
     """Return rows in 8 bits, each by its own largest number."""
     exact_ND = rows_ND.astype(np.float32)
-    scale_N1 = np.maximum(np.abs(exact_ND).max(axis=1, keepdims=True), np.float32(1e-30)) / np.float32(_LEVELS)
-    codes_ND = np.rint(exact_ND / scale_N1).astype(np.int8)
-    rest_N1 = np.linalg.norm(exact_ND - codes_ND * scale_N1, axis=1, keepdims=True)
-    return Rough(codes_ND=codes_ND, bounds_N2=np.concatenate([scale_N1, rest_N1], axis=1))
+    scale_N = np.maximum(np.abs(exact_ND).max(axis=1), np.float32(1e-30)) / np.float32(_LEVELS)
+    rough = np.empty(len(rows_ND), [("codes", "i1", rows_ND.shape[1:]), ("scale", "<f4"), ("rest", "<f4")])
+    rough["codes"] = np.rint(exact_ND / scale_N[:, None])
+    rough["scale"] = scale_N
+    rough["rest"] = np.linalg.norm(exact_ND - rough["codes"] * scale_N[:, None], axis=1)
+    return rough
 
 
 def possible_rows(
-    roughs: Sequence[Rough], query_D: npt.NDArray[np.float16], k: int, threads: int = 0
+    segments: Sequence[Sequence[Rough]], query_D: npt.NDArray[np.float16], k: int, threads: int = 0
 ) -> npt.NDArray[np.int64]:
     """Return the rows (C,), rising, among which the best ``k`` by exact products are, equal ones included.
 
     Args:
-        roughs: of matrices of the same N rows; a row's score is its best by any of them.
+        segments: of each, the rough copies of the same matrices; rows are numbered through all segments. A row's score
+            is its best by any matrix.
         query_D: as exact search takes it.
         k: 1 or more.
         threads: 0 takes all cores.
     """
     asked = _Asked.of(query_D)
+    firsts = np.cumsum([0, *(len(roughs[0]) for roughs in segments)])
 
-    def of_pieces(pieces: Iterator[Piece]) -> _Possible:
+    def of_pieces(pieces: Iterator[tuple[int, int, int]]) -> _Possible:
         found = _Possible.none()
-        for [(start, stop)] in pieces:
-            bounds = [asked.bounds(rough, start, stop) for rough in roughs]
+        for number, start, stop in pieces:
+            bounds = [asked.bounds(rough[start:stop]) for rough in segments[number]]
             least_N, most_N = (np.maximum.reduce([own[side] for own in bounds]) for side in (0, 1))
             at = np.flatnonzero(most_N >= found.bar)
-            some = _Possible(row=at + start, least=least_N[at], most=most_N[at], bar=found.bar)
+            some = _Possible(row=at + firsts[number] + start, least=least_N[at], most=most_N[at], bar=found.bar)
             found = _Possible.joined([found, some], k)
         return found
 
-    every = list(pieces_of([(0, len(roughs[0].codes_ND))], roughs[0].codes_ND.shape[1]))
+    every = [
+        (number, start, stop)
+        for number, roughs in enumerate(segments)
+        for [(start, stop)] in pieces_of([(0, len(roughs[0]))], len(query_D))
+    ]
     return np.sort(_Possible.joined(shared_out(every, threads, of_pieces), k).row)
 
 
@@ -92,16 +92,18 @@ class _Asked:
     @classmethod
     def of(cls, query_D: npt.NDArray[np.float16]) -> _Asked:
         rough = roughened(query_D[None])
-        scale, rest = rough.bounds_N2[0].tolist()
-        length = float(np.linalg.norm(query_D.astype(np.float32)))
-        return cls(codes_1D=rough.codes_ND, scale=scale, rest=rest, length=length)
+        return cls(
+            codes_1D=np.ascontiguousarray(rough["codes"]),
+            scale=float(rough["scale"][0]),
+            rest=float(rough["rest"][0]),
+            length=float(np.linalg.norm(query_D.astype(np.float32))),
+        )
 
-    def bounds(self, rough: Rough, start: int, stop: int) -> tuple[Floats, Floats]:
-        """Return the least and the most that the score of each of these rows can be."""
-        product_N = np.asarray(numkong.cdist(self.codes_1D, rough.codes_ND[start:stop], "dot"))[0]
-        scale_N, rest_N = rough.bounds_N2[start:stop].T
-        score_N = (product_N * self.scale).astype(np.float32) * scale_N
-        off_N = rest_N * np.float32(self.length + self.rest) + np.float32(self.rest * _LONGEST + _ROUNDING)
+    def bounds(self, rough: Rough) -> tuple[Floats, Floats]:
+        """Return the least and the most that the score of each row can be."""
+        product_N: npt.NDArray[Any] = np.asarray(numkong.cdist(self.codes_1D, rough["codes"], "dot"))[0]
+        score_N = (product_N * self.scale).astype(np.float32) * rough["scale"]
+        off_N = rough["rest"] * np.float32(self.length + self.rest) + np.float32(self.rest * LONGEST + _ROUNDING)
         return score_N - off_N, score_N + off_N
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-__all__ = ["BestTiles", "larger", "numbered"]
+__all__ = ["BestTiles", "above", "places_within"]
 
 SEGMENT = 16
 """Tiles whose largest score is looked at first: where it is not among the best, none of theirs is."""
@@ -41,12 +41,12 @@ class BestTiles:
             return
         worst_q = self._worst_Q[here]
         if self._scores_Qk.shape[1] > FEW:
-            owner_n, column_n = larger(scores_qg, worst_q)
+            owner_n, column_n = above(scores_qg, worst_q)
         else:
             owner_n, column_n = _passing(scores_qg, worst_q)
         if not len(owner_n):
             return
-        within_n, most = numbered(owner_n, len(scores_qg))
+        within_n, most = places_within(owner_n, len(scores_qg))
         shape = (len(scores_qg), most)
         values, rows = scores_qg.new_full(shape, -torch.inf), owner_n.new_full(shape, -1)
         values[owner_n, within_n] = scores_qg[owner_n, column_n]
@@ -72,18 +72,18 @@ def _passing(scores_qg: Tensor, worst_q: Tensor) -> tuple[Tensor, Tensor]:
     whole = segments * SEGMENT
     # Segments lie across: their maxima vectorise.
     parts_qSs = scores_qg[:, :whole].view(len(scores_qg), SEGMENT, segments)
-    query_m, segment_m = larger(parts_qSs.amax(dim=1), worst_q)
+    query_m, segment_m = above(parts_qSs.amax(dim=1), worst_q)
     column_mS = segment_m[:, None] + segments * torch.arange(SEGMENT, device=scores_qg.device)
     query_n, column_n = query_m.repeat_interleave(SEGMENT), column_mS.flatten()
     if whole < scores_qg.shape[1]:
-        query_r, column_r = larger(scores_qg[:, whole:], worst_q)
+        query_r, column_r = above(scores_qg[:, whole:], worst_q)
         query_n, order = torch.cat([query_n, query_r]).sort(stable=True)
         column_n = torch.cat([column_n, column_r + whole])[order]
     passing = scores_qg[query_n, column_n] > worst_q[query_n]
     return query_n[passing], column_n[passing]
 
 
-def larger(scores_qg: Tensor, worst_q: Tensor) -> tuple[Tensor, Tensor]:
+def above(scores_qg: Tensor, worst_q: Tensor) -> tuple[Tensor, Tensor]:
     """Return query and column of the scores (q, g) that are larger than their query's ``worst_q``, query by query."""
     if scores_qg.device.type == "cpu":  # three times as fast as torch's
         flat = torch.from_numpy(np.flatnonzero(scores_qg.numpy() > worst_q[:, None].numpy()))
@@ -92,8 +92,13 @@ def larger(scores_qg: Tensor, worst_q: Tensor) -> tuple[Tensor, Tensor]:
     return flat // scores_qg.shape[1], flat % scores_qg.shape[1]
 
 
-def numbered(owner_n: Tensor, queries: int) -> tuple[Tensor, int]:
-    """Return the number that each entry has among those of its query, which rise, and how many a query has at most."""
+def places_within(owner_n: Tensor, queries: int) -> tuple[Tensor, int]:
+    """Return the place of each entry among those of its query, and the most entries of a query.
+
+    Args:
+        owner_n: query of each entry, rising.
+        queries: how many.
+    """
     count_q = torch.bincount(owner_n, minlength=queries)
     within_n = torch.arange(len(owner_n), device=owner_n.device) - (count_q.cumsum(0) - count_q)[owner_n]
     return within_n, int(count_q.max())

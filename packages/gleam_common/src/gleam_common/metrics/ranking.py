@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from gleam_common.errors import DataError
-from gleam_common.metrics.best_tiles import BestTiles, larger, numbered
+from gleam_common.metrics.best_tiles import BestTiles, above, places_within
 from gleam_common.metrics.score_blocks import TIE, Embeddings, checked_pair, pair_scores, score_blocks
 from gleam_common.row_lists import RowLists
 
@@ -202,11 +202,11 @@ def _at_least(scores_qg: Tensor, thresholds_qP: Tensor) -> Tensor:
         return scores_qg.ge_(thresholds_qP).sum(dim=1, keepdim=True).long()  # floats sum ten times faster than bools
     if thresholds_qP.shape[1] <= FEW:
         return torch.stack([(scores_qg.ge(column[:, None])).sum(dim=1) for column in thresholds_qP.T], dim=1)
-    owner_n, column_n = larger(scores_qg, thresholds_qP[:, 0].nextafter(thresholds_qP.new_tensor(-torch.inf)))
-    if len(owner_n) < RARE * scores_qg.numel():
-        within_n, most = numbered(owner_n, len(scores_qg))
+    if torch.count_nonzero(scores_qg >= thresholds_qP[:, :1]) < RARE * scores_qg.numel():
+        owner_n, column_n = above(scores_qg, thresholds_qP[:, 0].nextafter(thresholds_qP.new_tensor(-torch.inf)))
+        place_n, most = places_within(owner_n, len(scores_qg))
         reaching_qn = scores_qg.new_full((len(scores_qg), most), -torch.inf)
-        reaching_qn[owner_n, within_n] = scores_qg[owner_n, column_n]
+        reaching_qn[owner_n, place_n] = scores_qg[owner_n, column_n]
         scores_qg = reaching_qn
     if scores_qg.device.type == "cpu":
         scores_qg.numpy().sort(axis=1)  # vectorised in NumPy: five times faster than torch's
