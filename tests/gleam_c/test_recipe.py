@@ -42,6 +42,7 @@ def test_every_overlay_replaces_the_trainer_only(path: Path) -> None:
 def test_names_paths_and_options() -> None:
     assert parse("--config", "smoke") == parse("--config=configs/c/smoke.yaml")
     assert parse("--config", "smoke", "--loss.temperature", "0.2").loss.temperature == 0.2
+    assert parse("--seed", "7", "--config", "smoke", "--config=trainer/single").seed == 7
     recipe, out, overwrite = parse_recipe(["--config", "smoke", "--out", "runs/x", "--overwrite"])
     assert (out, overwrite) == (Path("runs/x"), True)
     assert find_recipe("c/smoke", "gleam_c", "c") == find_recipe("smoke", "gleam_c", "c")

@@ -93,7 +93,7 @@ class RecipeWords(Generic[Recipe]):
         parser.add_argument(
             "--config",
             action="config",
-            help="recipe: a YAML file or a shipped name (smoke, synthcity, ...); several overlay in order",
+            help="recipe: a YAML file or a shipped name (smoke, synthcity, ...); several overlay in order; options outrank them",
         )
         parser.add_argument("--out", type=str, required=True, help="the run's folder, e.g. runs/mine (type: folder)")
         parser.add_argument("--overwrite", action="store_true", help="throw away a run made from another recipe")
@@ -101,12 +101,14 @@ class RecipeWords(Generic[Recipe]):
         return parser
 
     def _with_paths(self, words: Sequence[str]) -> list[str]:
-        """Return the words with every shipped recipe's name after ``--config`` replaced by its path."""
-        resolved: list[str] = []
-        for word in words:
-            if resolved and resolved[-1] == "--config":
-                word = str(find_recipe(word, self.package, self.folder))
-            elif word.startswith("--config="):
-                word = f"--config={find_recipe(word.removeprefix('--config='), self.package, self.folder)}"
-            resolved.append(word)
-        return resolved
+        """Return the words with recipes in front, by their paths: an option outranks them wherever it stands."""
+        recipes: list[str] = []
+        options: list[str] = []
+        left = iter(words)
+        for word in left:
+            name, is_joined, value = word.partition("=")
+            if name == "--config" and (value := value if is_joined else next(left, "")):
+                recipes += ["--config", str(find_recipe(value, self.package, self.folder))]
+            else:
+                options.append(word)
+        return [*recipes, *options]
