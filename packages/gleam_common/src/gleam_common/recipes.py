@@ -93,7 +93,7 @@ class RecipeWords(Generic[Recipe]):
         parser.add_argument(
             "--config",
             action="config",
-            help="recipe: a YAML file or a shipped name (smoke, synthcity, ...); several overlay in order; options outrank them",
+            help="recipe: a YAML file or a shipped name (smoke, synthcity, ...); several overlay in order, options all",
         )
         parser.add_argument("--out", type=str, required=True, help="the run's folder, e.g. runs/mine (type: folder)")
         parser.add_argument("--overwrite", action="store_true", help="throw away a run made from another recipe")
