@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from gleam_x.benchmark.landmarks import Landmark
@@ -26,23 +24,6 @@ def test_two_alike_side_by_side_are_counted_but_not_parts_of_one(what: str, expe
 def test_what_one_picture_shows_more_of_is_not_counted() -> None:
     named = choose_named(marks("pond", "left", 2), marks("pond", "north", 3), {}, np.random.default_rng(0))
     assert [thing.count for thing in named] == [None]
-
-
-def test_the_most_striking_things_come_first() -> None:
-    """Large in both pictures; of things that are as large, the rare one."""
-    sizes = {"pond": (0.05, 0.01), "river": (0.03, 0.03), "plaza": (0.02, 0.01), "bridge": (0.02, 0.01)}
-    query, tile = (
-        [replace(marks(what, "left", 1)[0], item_id=n, share=own[side]) for n, (what, own) in enumerate(sizes.items())]
-        for side in (0, 1)
-    )
-    orders = {
-        tuple(thing.tile.what for thing in choose_named(query, tile, often, np.random.default_rng(seed)))
-        for seed in range(20)
-        for often in ({}, {("plaza", ""): 2})
-    }
-    longest = ("river", "pond", "plaza")
-    rare = ("river", "pond", "bridge")
-    assert orders == {told[:count] for told in (longest, rare) for count in (1, 2, 3)}
 
 
 def test_what_only_one_picture_shows_is_not_named() -> None:

@@ -24,7 +24,6 @@ from gleam_x.base.sights import read_sights
 from gleam_x.base.teaching import teach_language, teach_tower
 from gleam_x.base.tower import PATCH, level_output
 from gleam_x.benchmark.schema import LANGUAGES
-from gleam_x.benchmark.wording import WORDING_VERSION
 from gleam_x.pixel_budget import PixelBudget, picture_grid
 from gleam_x.preparation import write_preparation
 from gleam_x.tokenizer import train_tokenizer
@@ -55,12 +54,7 @@ def build_base(world: str | Path, out: str | Path, config: BaseConfig, overwrite
     world, out = Path(world), Path(out)
     stage = None
     if process_number() == 0:
-        stage = open_stage(
-            out,
-            KIND,
-            {**asdict(config), "facts_sha256": sha256_file(world / FACTS_FILE), "wording": WORDING_VERSION},
-            overwrite,
-        )
+        stage = open_stage(out, KIND, {**asdict(config), "facts_sha256": sha256_file(world / FACTS_FILE)}, overwrite)
         if stage.is_complete:
             return out
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // config.processes))

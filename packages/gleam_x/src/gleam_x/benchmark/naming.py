@@ -6,7 +6,6 @@ tells the verdict.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -45,23 +44,14 @@ def look_frequency(tiles: Sequence[Sequence[Landmark]]) -> Counter[Look]:
 def choose_named(
     query: Sequence[Landmark], tile: Sequence[Landmark], frequency: Mapping[Look, int], rng: np.random.Generator
 ) -> tuple[Named, ...]:
-    """Return up to three things that a query and its own tile show, the most striking first; each look once.
-
-    What is large in both pictures and rare among tiles strikes the eye. The order is no draw, only how many are named:
-    which of several things somebody happened to name cannot be seen in a picture, and a model that learns to guess it
-    learns to say things of which it is not sure.
-    """
+    """Return up to three things that a query and its own tile show, rare ones more often; each look once."""
     groups = _shared_looks(query, tile)
     if not groups:
         return ()
     count = min(1 + int(rng.choice(_MOST_NAMED, p=_HOW_MANY)), len(groups))
-    striking = sorted(groups, key=lambda group: -_striking(group[0], frequency))
-    return tuple(_side_by_side(group, query, tile) for group in striking[:count])
-
-
-def _striking(thing: Named, frequency: Mapping[Look, int]) -> float:
-    often = frequency.get((thing.tile.what, thing.tile.colour), 1)
-    return math.sqrt(thing.query.share * thing.tile.share / often)
+    weight = np.array([frequency.get((group[0].tile.what, group[0].tile.colour), 1) ** -0.5 for group in groups])
+    chosen = rng.choice(len(groups), count, replace=False, p=weight / weight.sum())
+    return tuple(_side_by_side(groups[index], query, tile) for index in chosen.tolist())
 
 
 def _shared_looks(query: Sequence[Landmark], tile: Sequence[Landmark]) -> list[list[Named]]:

@@ -23,7 +23,7 @@ from gleam_x.benchmark.schema import LANGUAGES, Claim
 
 __all__ = ["WORDING_VERSION", "claims_of", "describe", "explain", "lexicon", "name_and_place"]
 
-WORDING_VERSION = "synthcity-4"
+WORDING_VERSION = "synthcity-3"
 """Changes whenever the same pair would get other words; stored in each record's provenance."""
 
 Lexicon = Mapping[str, Any]
