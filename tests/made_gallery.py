@@ -9,18 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+from gleam_c.gallery.description import SCHEMA, Description, write_description
 from gleam_c.gallery.embeddings import matrix_files, write_matrix
-from gleam_c.gallery.folder import (
-    GALLERY_KIND,
-    SCHEMA,
-    SEGMENT_KIND,
-    SEGMENTS,
-    THUMBNAILS,
-    TILES_FILE,
-    Description,
-    GalleryFolder,
-    write_description,
-)
+from gleam_c.gallery.folder import GALLERY_KIND, SEGMENT_KIND, SEGMENTS, GalleryFolder
+from gleam_c.gallery.stored_segment import THUMBNAILS, TILES_FILE
 from gleam_c.gallery.tiles import TILES, spatial_order, table_points, tile_table
 from gleam_common.artifacts import MANIFEST_NAME, open_stage, sha256_file
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from gleam_c.gallery.build import build_gallery
-from gleam_c.gallery.folder import model_sha256
+from gleam_c.gallery.description import model_sha256
 from gleam_c.gallery.gallery import Gallery
 from gleam_c.gallery.sources.source import CutOptions
 from gleam_c.locate.calibration import Calibration, ViewCalibration

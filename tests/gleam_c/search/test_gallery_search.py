@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gleam_c.gallery import stored_rows
-from gleam_c.gallery.folder import write_description
+from gleam_c.gallery.description import write_description
 from gleam_c.gallery.gallery import Gallery
 from gleam_c.search import pieces, rough
 from gleam_c.search.area import Box, Near

@@ -230,6 +230,6 @@ def model_digest(model: Path) -> str:
         ModelError: GLEAM-C is not installed, or the folder holds no model.
     """
     _require_gleam_c()
-    from gleam_c.gallery.folder import model_sha256
+    from gleam_c.gallery.description import model_sha256
 
     return model_sha256(model)

@@ -19,21 +19,13 @@ from gleam_common.views import QUERY_VIEWS, View, parse_view
 
 from gleam_c.encoder import Encoder
 from gleam_c.gallery.announcement import announce
-from gleam_c.gallery.folder import (
-    GALLERY_JSON,
-    GALLERY_KIND,
-    SCHEMA,
-    SEGMENT_KIND,
-    SEGMENTS,
-    TILES_FILE,
-    Description,
-    GalleryFolder,
-    model_sha256,
-)
+from gleam_c.gallery.description import GALLERY_JSON, SCHEMA, Description, model_sha256
+from gleam_c.gallery.folder import GALLERY_KIND, SEGMENT_KIND, SEGMENTS, GalleryFolder
 from gleam_c.gallery.matrices import TileSide, matrices_of_views, tile_sides
 from gleam_c.gallery.segment import PARTS, TileMaker, content_sha256, write_segment
 from gleam_c.gallery.sources.opening import open_source
 from gleam_c.gallery.sources.source import CutOptions, TileSource
+from gleam_c.gallery.stored_segment import TILES_FILE
 from gleam_c.gallery.tiles import spatial_order, table_points
 from gleam_c.model_folder import load_encoder
 

@@ -18,8 +18,10 @@ import pyarrow.parquet as pq
 from gleam_common.errors import ArtifactError, ConfigError, DataError, ModelError
 from gleam_common.views import View, parse_view
 
-from gleam_c.gallery.folder import TILES_FILE, Description, GalleryFolder
+from gleam_c.gallery.description import Description
+from gleam_c.gallery.folder import GalleryFolder
 from gleam_c.gallery.stored_rows import StoredRows
+from gleam_c.gallery.stored_segment import TILES_FILE
 from gleam_c.search.approximate import RecallWatch, over_fetched, score_proposals
 from gleam_c.search.area import Area, bounds_of
 from gleam_c.search.engine import EXACT, Engine, check_engine, open_engine

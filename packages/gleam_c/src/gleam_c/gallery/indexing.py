@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from gleam_common.progress import progress
 
-from gleam_c.gallery.folder import GalleryFolder, write_description
+from gleam_c.gallery.description import write_description
+from gleam_c.gallery.folder import GalleryFolder
 from gleam_c.search.engine import EXACT, Part, check_engine, open_engine
 
 __all__ = ["index_gallery"]

@@ -25,9 +25,9 @@ from gleam_common.views import View
 from gleam_c.embed import embed_batch
 from gleam_c.encoder import Encoder
 from gleam_c.gallery.embeddings import matrix_files, write_matrix
-from gleam_c.gallery.folder import THUMBNAILS, TILES_FILE
 from gleam_c.gallery.matrices import TileSide, least_side_px, show
 from gleam_c.gallery.sources.source import TileSource
+from gleam_c.gallery.stored_segment import THUMBNAILS, TILES_FILE
 from gleam_c.gallery.tiles import TILES
 
 __all__ = ["TileMaker", "content_sha256", "write_segment"]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from gleam_c.gallery.folder import Segment
+from gleam_c.gallery.stored_segment import Segment
 from gleam_c.search.exact import Best, merge, search_rows
 from gleam_c.search.place_index import Candidates
 from gleam_c.search.rough import Rough, possible_rows

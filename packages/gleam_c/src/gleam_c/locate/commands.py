@@ -123,7 +123,7 @@ def calibrate(
     from gleam_common.catalog import Catalog
 
     from gleam_c.evaluate_command import chosen_device
-    from gleam_c.gallery.folder import model_sha256
+    from gleam_c.gallery.description import model_sha256
     from gleam_c.locate.calibration import CALIBRATION_JSON, Calibration
     from gleam_c.locate.known_places import calibrate_views
     from gleam_c.model_folder import load_encoder

@@ -12,7 +12,7 @@ from gleam_common.errors import ConfigError, ModelError
 from gleam_common.views import View
 
 from gleam_c.embed import PictureEncoder
-from gleam_c.gallery.folder import Description, model_sha256
+from gleam_c.gallery.description import Description, model_sha256
 from gleam_c.gallery.gallery import Gallery, Hits
 from gleam_c.locate.answer import answer
 from gleam_c.locate.calibration import CALIBRATION_JSON, Calibration
