@@ -6,11 +6,13 @@ Axes: Q queries, D dimensions, K hits.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from gleam_c.gallery.stored_segment import Segment
+from gleam_c.search.approximate import score_proposals
 from gleam_c.search.exact import Best, merge, search_rows
 from gleam_c.search.place_index import Candidates
 from gleam_c.search.rough import Rough, possible_rows
@@ -49,8 +51,7 @@ class StoredRows:
         if found is None and len(queries_QD) == 1:
             likely = self._possible_rows(names, queries_QD[0], k)
             if len(likely) * len(names) * queries_QD.shape[1] <= _GATHERED:
-                best = search_rows(self.gather(names, likely), queries_QD, k, threads=1)
-                return Best(rows=likely[best.rows], scores=best.scores, matrices=best.matrices)
+                return score_proposals(likely[None], queries_QD, k, partial(self.gather, names))
         parts = []
         for number, segment in enumerate(self.segments):
             start = int(self._starts[number])
