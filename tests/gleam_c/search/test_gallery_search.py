@@ -160,6 +160,26 @@ def test_too_many_open_files_is_no_broken_gallery(gallery: Gallery, monkeypatch:
         gallery.folder.segments[0].matrix("whole-north")
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (np.float16(1), "another number of rows"),
+        (np.zeros((4, DIM), np.float16), "another number of rows"),
+        (np.zeros((5, DIM), np.float32), "no float16 matrix"),
+        (np.zeros(5, np.float16), "no float16 matrix"),
+    ],
+)
+def test_other_files_in_the_place_of_a_matrix(tmp_path: Path, content: np.ndarray, says: str) -> None:
+    rows = unit_rows(np.random.default_rng(9), 5, DIM)
+    [segment] = make_gallery(tmp_path / "g", [None], [{"m": rows}], {"map": ["m"]}).segments
+    np.save(segment.folder / "embeddings/m.npy", content)
+    with pytest.raises(ArtifactError, match=says):
+        segment.matrix("m")
+    np.save(segment.folder / "embeddings/m.rough.npy", rows)
+    with pytest.raises(ArtifactError, match="no rough copy"):
+        segment.rough("m")
+
+
 def test_embeddings_that_are_not_of_length_1_are_not_written(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="not of length 1"):
         make_gallery(tmp_path / "g", [None], [{"m": 2 * unit_rows(np.random.default_rng(0), 3, DIM)}], {"map": ["m"]})

@@ -76,7 +76,7 @@ class RecipeWords(Generic[Recipe]):
         parser = self._parser()
         keys: dict[str, Any] = getattr(self.recipe, "__dataclass_fields__", {})
         try:
-            options = parser.parse_args(self._with_paths(words))
+            options = parser.parse_args(self._recipes_first(words))
             values = vars(parser.instantiate(options))
         except (ArgumentError, TypeError, ValueError, KeyError) as error:
             raise ConfigError(
@@ -93,14 +93,15 @@ class RecipeWords(Generic[Recipe]):
         parser.add_argument(
             "--config",
             action="config",
-            help="recipe: a YAML file or a shipped name (smoke, synthcity, ...); several overlay in order, options all",
+            help="recipe: a YAML file or a shipped name (smoke, synthcity, ...); several overlay in order, and single "
+            "options win over all of them",
         )
         parser.add_argument("--out", type=str, required=True, help="the run's folder, e.g. runs/mine (type: folder)")
         parser.add_argument("--overwrite", action="store_true", help="throw away a run made from another recipe")
         parser.add_class_arguments(self.recipe, None)
         return parser
 
-    def _with_paths(self, words: Sequence[str]) -> list[str]:
+    def _recipes_first(self, words: Sequence[str]) -> list[str]:
         """Return the words with recipes in front, by their paths: an option outranks them wherever it stands."""
         recipes: list[str] = []
         options: list[str] = []

@@ -55,7 +55,9 @@ class Segment:
         """
         matrix = self._mapped(matrix_files(name)[0])
         if matrix.ndim != 2 or matrix.dtype != np.float16:
-            raise ArtifactError(f"{name}: not a float16 matrix", value=(matrix.dtype.name, matrix.shape), fix=AGAIN)
+            raise ArtifactError(
+                f"{self.folder}: {name} is no float16 matrix", value=(matrix.dtype.name, matrix.shape), fix=AGAIN
+            )
         return matrix
 
     def rough(self, name: str) -> Rough:
@@ -66,7 +68,7 @@ class Segment:
         """
         rough = self._mapped(matrix_files(name)[1])
         if rough.dtype.names != ("codes", "scale", "rest"):
-            raise ArtifactError(f"{name}: not a rough copy", value=rough.dtype.name, fix=AGAIN)
+            raise ArtifactError(f"{self.folder}: {name} has no rough copy", value=rough.dtype.name, fix=AGAIN)
         return rough
 
     def _mapped(self, file: str) -> npt.NDArray[Any]:
@@ -77,12 +79,12 @@ class Segment:
             if isinstance(error, OSError) and error.errno == errno.EMFILE:
                 raise ArtifactError(
                     "the gallery has more files than this process may open",
-                    value=str(self.folder.parent),
+                    value=str(self.folder.parents[1]),
                     fix="raise the limit (`ulimit -n 65536`), or build it from fewer and larger sources",
                 ) from error
             raise ArtifactError(f"{path}: broken or missing ({error})", fix=AGAIN) from error
-        if len(found) != self.tiles:
-            raise ArtifactError(f"{path}: another number of rows than listed", value=len(found), fix=AGAIN)
+        if found.shape[:1] != (self.tiles,):
+            raise ArtifactError(f"{path}: another number of rows than listed", value=found.shape, fix=AGAIN)
         return found
 
     def thumbnail(self, offset: int, size: int) -> bytes:
